@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Records: what the kernel side tells userspace, and what a recording holds.
+ *
+ * Every record begins with struct nt_event. A plain event is nothing more; a
+ * snapshot and an annotation are events with something attached, so the common
+ * case costs 32 bytes and one reservation. Several records with the same
+ * ts_ns, skb and probe describe one event.
+ *
+ * Byte order is the machine's. Times are CLOCK_MONOTONIC nanoseconds. The CPU
+ * is not in the record: it is the ring's that carried it.
+ */
+#ifndef NT_EVENT_H
+#define NT_EVENT_H
+
+#include "types.h"
+
+enum nt_kind {
+	NT_EVENT = 0,	   /* struct nt_event */
+	NT_SNAPSHOT = 1,   /* struct nt_snapshot: an event with the packet's first bytes */
+	NT_ANNOTATION = 2, /* struct nt_annotation: an event with one typed payload */
+	NT_BLOCKED = 3,	   /* struct nt_blocked: a CPU could not do network work */
+	NT_INCIDENT = 4,   /* struct nt_incident: a blockage that held traced packets */
+	NT_LOSS = 5,	   /* struct nt_loss: records or packets that were not recorded */
+	NT_END = 6,	   /* struct nt_end: a journey ended other than by a probe */
+	NT_KIND_COUNT
+};
+
+/* nt_event.kind holds the kind in its low four bits and these flags above. */
+#define NT_KIND_MASK 0x0f
+#define NT_F_START 0x10	 /* the journey's first event */
+#define NT_F_END 0x20	 /* this skb is gone after this event */
+#define NT_F_SHARED 0x40 /* with END: another skb, perhaps unseen, holds the same head */
+#define NT_F_LOST 0x80	 /* records of this journey were lost before this one */
+
+enum nt_context {
+	NT_CTX_UNKNOWN = 0, /* this kernel does not let BPF see the preempt count */
+	NT_CTX_TASK,
+	NT_CTX_SOFTIRQ,
+	NT_CTX_KSOFTIRQD,
+	NT_CTX_NAPI_THREAD,
+	NT_CTX_HARDIRQ,
+	NT_CTX_NMI,
+	NT_CTX_COUNT
+};
+
+/* The common header of all records, 32 bytes. */
+struct nt_event {
+	u64 ts_ns;
+	u64 skb;    /* address of the sk_buff; an address, not an identity */
+	u32 skb_id; /* identity of the journey, never 0, shared by clones */
+	u16 probe;  /* enum nt_probe, a row of probes.def */
+	u8 context; /* enum nt_context */
+	u8 kind;    /* enum nt_kind and NT_F_* */
+	u32 ifindex; /* skb->dev, 0 when it has none */
+	u32 netns;   /* inode of the network namespace, 0 when unknown */
+};
+
+enum nt_link {
+	NT_LINK_NONE = 0, /* bytes begin at the network header */
+	NT_LINK_ETHER = 1 /* bytes begin at an Ethernet header */
+};
+
+#define NT_SNAPSHOT_BYTES 128
+#define NT_NO_LAYER 0xffff
+
+/* Raw bytes; userspace parses them. Offsets count from bytes[0]. */
+struct nt_snapshot {
+	struct nt_event ev;
+	u32 len_bytes; /* skb->len when captured */
+	u16 captured_bytes;
+	u16 link;	 /* enum nt_link */
+	u16 network;	 /* offset of the network header */
+	u16 transport;	 /* offset of the transport header, or NT_NO_LAYER */
+	u16 protocol;	 /* skb->protocol: an Ethertype, in network byte order */
+	u16 vlan_tci;	 /* tag taken out of the packet by the NIC, 0 if none */
+	u32 mark;
+	u32 gso_segments;
+	u8 bytes[NT_SNAPSHOT_BYTES];
+};
+
+/* The payload that follows is the structure which annotations.def makes of `type`. */
+struct nt_annotation {
+	struct nt_event ev;
+	u16 type; /* enum nt_annotation_type */
+	u16 size_bytes;
+	u32 reserved;
+};
+
+/* Bounds, because a blockage is noticed by what it made late. start_lo <= start_hi < end. */
+struct nt_blocked {
+	struct nt_event ev; /* ts_ns: when it was noticed; skb and skb_id: 0 */
+	u64 start_lo_ns;
+	u64 start_hi_ns;
+	u64 end_ns;
+	u32 cpu;
+	u32 pid;
+	u16 cause; /* enum nt_cause */
+	u16 irq;
+	s32 stack_id; /* key of the recording's stack dictionary, negative: none */
+	u64 function; /* timer function or interrupt action, 0 if neither */
+	char comm[16];
+};
+
+struct nt_incident {
+	struct nt_event ev;
+	u32 incident_id;
+	u32 packets;
+	u64 delay_max_ns;
+	u64 delay_min_ns;
+	struct nt_blocked blocked;
+};
+
+enum nt_loss_cause {
+	NT_LOSS_RING = 0, /* no room in the CPU's ring: an event is missing */
+	NT_LOSS_MAP,	  /* no room in the tracking map: a packet was not followed */
+	NT_LOSS_ID,	  /* identity allocation gave up under nested interrupts */
+	NT_LOSS_COUNT
+};
+
+/* Running totals since the start, not increments, so that a lost record does no harm. */
+struct nt_loss {
+	struct nt_event ev; /* ev.probe: where */
+	u32 cpu;
+	u32 cause; /* enum nt_loss_cause */
+	u64 total;
+};
+
+enum nt_end_how {
+	NT_END_REUSED = 0, /* the address was found to carry another packet: the end was missed */
+	NT_END_EVICTED,	   /* userspace removed an entry that saw nothing for long */
+	NT_END_MERGED	   /* absorbed by the journey `into` */
+};
+
+struct nt_end {
+	struct nt_event ev;
+	u32 how; /* enum nt_end_how */
+	u32 into;
+};
+
+_Static_assert(sizeof(struct nt_event) == 32, "the event header is 32 bytes");
+_Static_assert(sizeof(struct nt_snapshot) == 184, "no hidden padding");
+_Static_assert(sizeof(struct nt_annotation) == 40, "no hidden padding");
+_Static_assert(sizeof(struct nt_blocked) == 96, "no hidden padding");
+_Static_assert(sizeof(struct nt_incident) == 152, "no hidden padding");
+_Static_assert(sizeof(struct nt_loss) == 48, "no hidden padding");
+_Static_assert(sizeof(struct nt_end) == 40, "no hidden padding");
+
+/* The largest record that any reader must be ready for. */
+#define NT_RECORD_MAX_BYTES 512
+
+static inline enum nt_kind nt_event_kind(const struct nt_event *ev)
+{
+	return (enum nt_kind)(ev->kind & NT_KIND_MASK);
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Probe numbers, stages and row flags, made from probes.def. */
+#ifndef NT_PROBES_H
+#define NT_PROBES_H
+
+enum nt_probe {
+#define PROBE(name, ...) NT_PROBE_##name,
+#include "probes.def"
+#undef PROBE
+	NT_PROBE_COUNT
+};
+
+/* Probes that --probe adds at run time are numbered from here. */
+#define NT_PROBE_MAX 512
+_Static_assert((int)NT_PROBE_COUNT < (int)NT_PROBE_MAX, "BPF tables have NT_PROBE_MAX rows");
+
+/* In the order of a packet's way in, then out. X(NAME, "name as printed") */
+#define NT_STAGES(X)                     \
+	X(UNKNOWN, "unknown")            \
+	X(IRQ, "irq")                    \
+	X(SOFTIRQ, "softirq")            \
+	X(NAPI, "napi")                  \
+	X(GRO, "gro")                    \
+	X(LINK_IN, "link-in")            \
+	X(TAP, "packet socket")          \
+	X(BRIDGE, "bridge")              \
+	X(TUNNEL, "tunnel")              \
+	X(TC, "tc")                      \
+	X(NETFILTER, "netfilter")        \
+	X(IP_IN, "ip-in")                \
+	X(TRANSPORT_IN, "transport-in")  \
+	X(SOCKET, "socket queue")        \
+	X(READER, "reader")              \
+	X(SEND, "send")                  \
+	X(TRANSPORT_OUT, "transport-out") \
+	X(IP_OUT, "ip-out")              \
+	X(NEIGHBOUR, "neighbour")        \
+	X(QDISC, "qdisc")                \
+	X(DRIVER, "driver")              \
+	X(COMPLETION, "TX completion")   \
+	X(LIFE, "life")
+
+enum nt_stage {
+#define X(NAME, text) NT_STAGE_##NAME,
+	NT_STAGES(X)
+#undef X
+	NT_STAGE_COUNT
+};
+
+/* A journey may start here, if the skb is not tracked already. */
+#define NT_P_START 0x001u
+/* Always another packet: this skb was handed on without a free. */
+#define NT_P_FRESH 0x002u
+/* This skb ends here. */
+#define NT_P_END 0x004u
+/* A clone may show itself here first: look for it by its head. */
+#define NT_P_SEEK 0x008u
+/* Makes a clone of the skb: the head gets one holder more. */
+#define NT_P_CLONES 0x010u
+/* The skb may get another head before it is seen again. */
+#define NT_P_REHEADS 0x020u
+/* The network header is where data points; skb->network_header is not set yet. */
+#define NT_P_AT_DATA 0x040u
+/* skb->dev is not to be trusted: sockets keep other things in that word. */
+#define NT_P_NO_DEV 0x080u
+
+#endif

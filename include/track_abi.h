@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The tracking maps, as BPF keeps them and userspace sweeps them. */
+#ifndef NT_TRACK_ABI_H
+#define NT_TRACK_ABI_H
+
+#include "types.h"
+
+/* A plain hash that refuses when full: an LRU would evict unseen and leave the prefilter's counts behind. */
+#define NT_TRACKED_MAX 65536
+
+#define NT_T_NEW 0x1u	    /* its first event is yet to be sent */
+#define NT_T_ANNOUNCED 0x2u /* its head may be another one next time */
+#define NT_T_LOST 0x4u	    /* an event found no room in the ring */
+
+/* skbs: address of an sk_buff to its journey. */
+struct nt_tracked {
+	u64 head;
+	u64 print;   /* fingerprint of the headers when last read */
+	u64 last_ns; /* of its last event */
+	u64 dev;     /* the net_device that ifindex and netns were read from */
+	u32 ifindex;
+	u32 netns;
+	u32 id;
+	u32 flags; /* NT_T_* */
+};
+
+/* heads: skb->head to the journey of those who hold it. */
+struct nt_held {
+	u64 print;
+	u64 start_ns;
+	u32 id;
+	u32 refs; /* skbs known to hold it, and clones announced but not yet seen */
+};
+
+/*
+ * Counts of tracked addresses, hashed. BPF atomics are 4 or 8 bytes wide. Twice
+ * as many slots as a busy host tracks at a time keep false alarms rare, and 64 KiB
+ * stay in the second-level cache.
+ */
+#define NT_PREFILTER_SHIFT 14
+#define NT_PREFILTER_SLOTS (1u << NT_PREFILTER_SHIFT)
+
+/* sk_buffs and heads are aligned to 64 bytes at least, so the low bits say nothing. */
+static inline u32 nt_prefilter_slot(u64 address)
+{
+	return (u32)(address >> 6) * 0x9e3779b1u >> (32 - NT_PREFILTER_SHIFT);
+}
+
+#endif
