@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Captures: one function per entry of annotations.def, which adds its payload to an event. */
+#ifndef NT_ANNOTATE_BPF_H
+#define NT_ANNOTATE_BPF_H
+
+#include "annotations.h"
+#include "emit.bpf.h"
+
+/* 5.17 added the reason to the tracepoint kfree_skb; userspace asks BTF. */
+const volatile bool kfree_skb_has_reason = false;
+
+/* Declare `name`, a reserved record of an annotation; its payload is `payload`. */
+#define ANNOTATION_RECORD(NAME, name) \
+	struct {                      \
+		struct nt_annotation head; \
+		struct nt_anno_##NAME payload; \
+	} *name
+
+static __always_inline void *annotation_reserve(struct nt_event *ev, u32 record_bytes, u16 type, u16 size)
+{
+	struct nt_annotation *record = emit_reserve(ev, record_bytes);
+
+	if (!record)
+		return NULL;
+	record->ev.kind = (ev->kind & ~NT_KIND_MASK) | NT_ANNOTATION;
+	record->type = type;
+	record->size_bytes = size;
+	record->reserved = 0;
+	return record;
+}
+
+#define RESERVE(record, NAME, ev) \
+	annotation_reserve(ev, sizeof(*record), NT_ANNO_##NAME, sizeof(record->payload))
+
+static __always_inline void annotate_hook(struct nt_event *ev, struct nf_hook_state *state)
+{
+	ANNOTATION_RECORD(HOOK, record) = RESERVE(record, HOOK, ev);
+
+	if (!record)
+		return;
+	record->payload.family = BPF_CORE_READ(state, pf);
+	record->payload.hook = BPF_CORE_READ(state, hook);
+	emit_commit(record);
+}
+
+static __always_inline void annotate_drop(struct nt_event *ev, u64 location, u32 reason)
+{
+	ANNOTATION_RECORD(DROP, record) = RESERVE(record, DROP, ev);
+
+	if (!record)
+		return;
+	record->payload.location = location;
+	record->payload.reason = reason;
+	emit_commit(record);
+}
+
+static __always_inline void read_name(char *name, u32 size, const void *from)
+{
+	if (bpf_probe_read_kernel_str(name, size, from) < 0)
+		name[0] = 0;
+}
+
+static __always_inline void *read_pointer(const void *from)
+{
+	void *pointer = NULL;
+
+	bpf_probe_read_kernel(&pointer, sizeof(pointer), from);
+	return pointer;
+}
+
+static __always_inline void annotate_chain(struct nt_event *ev, void *address, u8 family)
+{
+	ANNOTATION_RECORD(TABLE, record) = RESERVE(record, TABLE, ev);
+	struct nft_chain_v5_10 *old = address;
+	struct nft_chain *chain = address;
+
+	if (!record)
+		return;
+	record->payload.family = family;
+	if (bpf_core_type_exists(struct nft_chain)) {
+		read_name(record->payload.table, sizeof(record->payload.table),
+			  BPF_CORE_READ(chain, table, name));
+		read_name(record->payload.chain, sizeof(record->payload.chain), BPF_CORE_READ(chain, name));
+	} else {
+		read_name(record->payload.table, sizeof(record->payload.table),
+			  read_pointer(read_pointer(&old->table) + NFT_TABLE_NAME_V5_10));
+		read_name(record->payload.chain, sizeof(record->payload.chain), read_pointer(&old->name));
+	}
+	emit_commit(record);
+}
+
+/* iptables' chains are its hooks; the hook comes from the nf_hook_state. */
+static __always_inline void annotate_xtable(struct nt_event *ev, void *address, struct nf_hook_state *state)
+{
+	ANNOTATION_RECORD(XTABLE, record) = RESERVE(record, XTABLE, ev);
+	struct xt_table *table = address;
+
+	if (!record)
+		return;
+	record->payload.hook = BPF_CORE_READ(state, hook);
+	if (bpf_core_type_exists(struct xt_table))
+		read_name(record->payload.table, sizeof(record->payload.table), &table->name);
+	else
+		read_name(record->payload.table, sizeof(record->payload.table), address + XT_TABLE_NAME_V5_10);
+	emit_commit(record);
+}
+
+#endif

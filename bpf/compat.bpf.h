@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Kernel drift: structures and variables that came, went or changed, each with the kernel that did it. */
+#ifndef NT_COMPAT_BPF_H
+#define NT_COMPAT_BPF_H
+
+#include "event.h"
+#include "kernel.bpf.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* x86 keeps preempt_count in here from 6.2 to 6.14, before and after in __preempt_count. */
+struct pcpu_hot {
+	int preempt_count;
+};
+
+/* nf_tables and x_tables are modules: their BTF is there from 5.11, if loaded before us. */
+struct nft_table {
+	char *name;
+};
+
+struct nft_chain {
+	struct nft_table *table;
+	char *name;
+};
+
+struct xt_table {
+	u8 af;
+	char name[32];
+};
+
+#pragma clang attribute pop
+
+/*
+ * 5.10 has no module BTF. These offsets are its structures' on 64-bit machines
+ * (include/net/netfilter/nf_tables.h and include/linux/netfilter/x_tables.h of
+ * v5.10); annotate.bpf.h checks that a name found through them reads like one.
+ */
+struct nft_chain_v5_10 {
+	char before_table[64];
+	char *table;
+	char before_name[16];
+	char *name;
+};
+#define NFT_TABLE_NAME_V5_10 240
+#define XT_TABLE_AF_V5_10 48
+#define XT_TABLE_NAME_V5_10 56
+
+/*
+ * Per-CPU variables by address, not by BTF: 5.10's BTF has none, and a kernel built without
+ * CONFIG_KALLSYMS_ALL knows their types but not where they are and would refuse the program.
+ */
+extern const void __preempt_count __ksym __weak;
+extern const void pcpu_hot __ksym __weak;
+extern const void __per_cpu_offset __ksym __weak;
+
+#define NT_MAX_CPUS 1024
+
+/* Where each CPU's variables are, from __per_cpu_offset[], read at the CPU's first hit. */
+u64 per_cpu_base[NT_MAX_CPUS] = {};
+
+/* Which /proc/PID is ksoftirqd of a CPU; filled by userspace, 0 if unknown. */
+u32 ksoftirqd_pid[NT_MAX_CPUS] = {};
+
+/* Layout of preempt_count(), include/linux/preempt.h: bits since 4.x the same. */
+#define PREEMPT_SOFTIRQ_SERVING 0x00000100
+#define PREEMPT_SOFTIRQ_MASK 0x0000ff00
+#define PREEMPT_HARDIRQ_MASK 0x000f0000
+#define PREEMPT_NMI_MASK 0x00f00000
+#define PF_KTHREAD 0x00200000
+
+static __always_inline bool compat_preempt_count(u64 cpu, int *ret_count)
+{
+	u64 address = (u64)&__preempt_count, base;
+
+	/* the mask after the barrier is what the verifier of 6.1 understands as a bound */
+	if (cpu >= NT_MAX_CPUS)
+		return false;
+	barrier_var(cpu);
+	cpu &= NT_MAX_CPUS - 1;
+
+	if (&pcpu_hot && bpf_core_field_exists(struct pcpu_hot, preempt_count))
+		address = (u64)&pcpu_hot + bpf_core_field_offset(struct pcpu_hot, preempt_count);
+	if (!address || !&__per_cpu_offset)
+		return false;
+	base = per_cpu_base[cpu];
+	if (!base) {
+		bpf_probe_read_kernel(&base, sizeof(base), &__per_cpu_offset + cpu * sizeof(base));
+		per_cpu_base[cpu] = base;
+	}
+	return !bpf_probe_read_kernel(ret_count, sizeof(*ret_count), (void *)(base + address));
+}
+
+/* Bottom halves are off: a packet being sent by a task, or a NAPI thread at work. */
+static __always_inline bool compat_in_napi_thread(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	char comm[16];
+
+	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD) || bpf_get_current_comm(comm, sizeof(comm)))
+		return false;
+	return comm[0] == 'n' && comm[1] == 'a' && comm[2] == 'p' && comm[3] == 'i' && comm[4] == '/';
+}
+
+/* What kind of code runs here: enum nt_context. */
+static __always_inline u8 compat_context(void)
+{
+	u32 cpu = bpf_get_smp_processor_id(), pid;
+	int count = 0;
+
+	if (!compat_preempt_count(cpu, &count))
+		return NT_CTX_UNKNOWN;
+	if (count & PREEMPT_NMI_MASK)
+		return NT_CTX_NMI;
+	if (count & PREEMPT_HARDIRQ_MASK)
+		return NT_CTX_HARDIRQ;
+	if (count & PREEMPT_SOFTIRQ_SERVING) {
+		pid = (u32)bpf_get_current_pid_tgid();
+		if (pid && ksoftirqd_pid[cpu & (NT_MAX_CPUS - 1)] == pid)
+			return NT_CTX_KSOFTIRQD;
+		return NT_CTX_SOFTIRQ;
+	}
+	if ((count & PREEMPT_SOFTIRQ_MASK) && compat_in_napi_thread())
+		return NT_CTX_NAPI_THREAD;
+	return NT_CTX_TASK;
+}
+
+#endif

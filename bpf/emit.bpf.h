@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Sending records to userspace: one ring per CPU, no wakeups.
+ *
+ * The clock is read after the reservation. A record that is not yet reserved
+ * when the reader finds a ring empty therefore carries a later time than that
+ * moment, and a reserved one stops the reader until it is committed: so the reader can
+ * order all CPUs' records exactly, without waiting for stragglers.
+ */
+#ifndef NT_EMIT_BPF_H
+#define NT_EMIT_BPF_H
+
+#include "compat.bpf.h"
+#include "track.bpf.h"
+
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024); /* userspace sets the size that the budget allows */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1); /* userspace: one per possible CPU */
+	__type(key, u32);
+	__array(values, struct ring);
+} rings SEC(".maps");
+
+static __always_inline void *emit_reserve(struct nt_event *ev, u32 size)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	void *ring = bpf_map_lookup_elem(&rings, &cpu);
+	void *record = ring ? bpf_ringbuf_reserve(ring, size, 0) : NULL;
+
+	if (!record) {
+		count_loss(ev->probe, NT_LOSS_RING);
+		return NULL;
+	}
+	if (!ev->ts_ns)
+		ev->ts_ns = bpf_ktime_get_ns();
+	__builtin_memcpy(record, ev, sizeof(*ev));
+	return record;
+}
+
+static __always_inline void emit_commit(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/* Interface and namespace, read anew only when the packet changed device. */
+static __always_inline void refresh_device(struct sk_buff *skb, struct nt_tracked *t)
+{
+	struct net_device *dev = BPF_CORE_READ(skb, dev);
+	struct sock *sk;
+
+	if (dev && (u64)dev == t->dev)
+		return;
+	t->dev = (u64)dev;
+	if (dev) {
+		t->ifindex = BPF_CORE_READ(dev, ifindex);
+		t->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+		return;
+	}
+	t->ifindex = 0;
+	sk = BPF_CORE_READ(skb, sk);
+	if (sk)
+		t->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void fill_event(struct nt_event *ev, struct sk_buff *skb, u32 probe,
+				       const struct nt_tracked *t)
+{
+	ev->ts_ns = 0;
+	ev->skb = (u64)skb;
+	ev->skb_id = t->id;
+	ev->probe = probe;
+	ev->context = compat_context();
+	ev->kind = NT_EVENT | (t->flags & NT_T_LOST ? NT_F_LOST : 0);
+	ev->ifindex = t->ifindex;
+	ev->netns = t->netns;
+}
+
+static __always_inline void capture_bytes(struct nt_snapshot *record, struct sk_buff *skb, u32 flags)
+{
+	void *head = BPF_CORE_READ(skb, head);
+	u32 network = network_offset(skb, head, flags);
+	u32 mac = BPF_CORE_READ(skb, mac_header);
+	u32 tail = BPF_CORE_READ(skb, tail);
+	u32 start = network, size;
+
+	record->link = NT_LINK_NONE;
+	if (mac != NT_NO_LAYER && mac + 14 == network) {
+		start = mac;
+		record->link = NT_LINK_ETHER;
+	}
+	record->network = network - start;
+	size = tail > start ? tail - start : 0;
+	if (size > NT_SNAPSHOT_BYTES)
+		size = NT_SNAPSHOT_BYTES;
+	if (!size || bpf_probe_read_kernel(record->bytes, size, head + start))
+		size = 0;
+	record->captured_bytes = size;
+}
+
+static __always_inline bool emit_snapshot(struct nt_event *ev, struct sk_buff *skb, u32 flags)
+{
+	struct nt_snapshot *record = emit_reserve(ev, sizeof(*record));
+	struct skb_shared_info *shared;
+
+	if (!record)
+		return false;
+	record->ev.kind = (ev->kind & ~NT_KIND_MASK) | NT_SNAPSHOT;
+	record->len_bytes = BPF_CORE_READ(skb, len);
+	record->transport = NT_NO_LAYER;
+	record->protocol = BPF_CORE_READ(skb, protocol);
+	record->vlan_tci = BPF_CORE_READ(skb, vlan_tci);
+	record->mark = BPF_CORE_READ(skb, mark);
+	shared = shared_info(skb, (u64)BPF_CORE_READ(skb, head));
+	record->gso_segments = BPF_CORE_READ(shared, gso_segs);
+	capture_bytes(record, skb, flags);
+	emit_commit(record);
+	return true;
+}
+
+static __always_inline bool emit_event(struct nt_event *ev)
+{
+	void *record = emit_reserve(ev, sizeof(*ev));
+
+	if (!record)
+		return false;
+	emit_commit(record);
+	return true;
+}
+
+/* Tell that a journey ended without its end having been seen. */
+static __always_inline void emit_reused(struct sk_buff *skb, u32 probe, const struct nt_tracked *t)
+{
+	struct nt_event ev;
+	struct nt_end *record;
+
+	fill_event(&ev, skb, probe, t);
+	record = emit_reserve(&ev, sizeof(*record));
+	if (!record)
+		return;
+	record->ev.kind = NT_END;
+	record->how = NT_END_REUSED;
+	record->into = 0;
+	emit_commit(record);
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Entry programs. What they do is in hit.bpf.h.
+ *
+ * Function probes share a program per way to find the skb and per class of row,
+ * so that the class is a constant where it decides what an untracked packet costs:
+ * plain rows care for tracked skbs only, seek rows look for clones too, start
+ * rows begin journeys. Which row was hit is asked only once it matters.
+ */
+#include "kernel.bpf.h"
+#include "annotate.bpf.h"
+#include "hit.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* 5.15 brought attach cookies; before, the address of the probed instruction tells the row. */
+const volatile bool has_cookie = false;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_PROBE_MAX * 4);
+	__type(key, u64);
+	__type(value, u32);
+} probe_by_ip SEC(".maps");
+
+static __always_inline u32 probe_of(struct pt_regs *ctx)
+{
+	u64 ip = ctx->ip;
+	u32 *probe;
+
+	if (has_cookie)
+		return (u32)bpf_get_attach_cookie(ctx) & (NT_PROBE_MAX - 1);
+	probe = bpf_map_lookup_elem(&probe_by_ip, &ip);
+	return probe ? *probe & (NT_PROBE_MAX - 1) : 0;
+}
+
+static __always_inline int on_function(struct pt_regs *ctx, struct sk_buff *skb, u32 class_flags)
+{
+	struct nt_tracked *t = find_tracked(skb);
+	struct nt_event ev;
+	u32 probe;
+
+	if (!skb || (!t && !nt_life_seeks(class_flags)))
+		return 0;
+	probe = probe_of(ctx);
+	on_hit(skb, t ? probe_flags[probe] : class_flags, probe, t, false, &ev);
+	return 0;
+}
+
+static __always_inline struct sk_buff *skb_behind(void *pointer)
+{
+	return read_pointer(pointer);
+}
+
+#define ARG(n) ((struct sk_buff *)PT_REGS_PARM##n(ctx))
+#define FUNCTION(name, skb, class_flags)                          \
+	SEC("kprobe") int name(struct pt_regs *ctx)               \
+	{                                                         \
+		return on_function(ctx, skb, class_flags);        \
+	}
+
+FUNCTION(fn_plain_arg0, ARG(1), 0)
+FUNCTION(fn_plain_arg1, ARG(2), 0)
+FUNCTION(fn_plain_arg2, ARG(3), 0)
+FUNCTION(fn_plain_arg3, ARG(4), 0)
+FUNCTION(fn_seek_arg0, ARG(1), NT_P_SEEK)
+FUNCTION(fn_seek_arg1, ARG(2), NT_P_SEEK)
+FUNCTION(fn_start_arg0, ARG(1), NT_P_START)
+FUNCTION(fn_start_arg1, ARG(2), NT_P_START)
+FUNCTION(fn_start_arg2, ARG(3), NT_P_START)
+FUNCTION(fn_start_data_arg0, ARG(1), NT_P_START | NT_P_AT_DATA)
+FUNCTION(fn_start_data_pp0, skb_behind((void *)PT_REGS_PARM1(ctx)), NT_P_START | NT_P_AT_DATA)
+
+/* int nf_hook_slow(struct sk_buff *skb, struct nf_hook_state *state, …) */
+SEC("kprobe") int fn_hook(struct pt_regs *ctx)
+{
+	struct sk_buff *skb = ARG(1);
+	struct nt_tracked *t = find_tracked(skb);
+	struct nt_event ev;
+
+	if (t && on_hit(skb, 0, NT_PROBE_nf_hook_slow, t, true, &ev))
+		annotate_hook(&ev, (void *)PT_REGS_PARM2(ctx));
+	return 0;
+}
+
+/* nft_do_chain(struct nft_pktinfo *pkt, void *priv): the skb comes first in every nft_pktinfo since 3.13 */
+SEC("kprobe") int fn_chain(struct pt_regs *ctx)
+{
+	struct sk_buff *skb = skb_behind((void *)PT_REGS_PARM1(ctx));
+	struct nt_tracked *t = find_tracked(skb);
+	struct nt_event ev;
+
+	if (t && on_hit(skb, 0, NT_PROBE_nft_do_chain, t, true, &ev))
+		annotate_chain(&ev, (void *)PT_REGS_PARM2(ctx), 0);
+	return 0;
+}
+
+/*
+ * ipt_do_table(skb, state, table) until 5.15, (table, skb, state) from 5.16.
+ * Only tracked skbs matter, so the index knows which argument is one.
+ */
+SEC("kprobe") int fn_xtable(struct pt_regs *ctx)
+{
+	struct sk_buff *skb = ARG(1);
+	struct nt_tracked *t = find_tracked(skb);
+	void *second = (void *)PT_REGS_PARM2(ctx), *third = (void *)PT_REGS_PARM3(ctx);
+	void *state, *table;
+	struct nt_event ev;
+
+	/* or the compiler moves these loads to where the verifier no longer accepts ctx plus offset */
+	barrier_var(second);
+	barrier_var(third);
+	state = second;
+	table = third;
+	if (!t) {
+		table = skb;
+		skb = second;
+		t = find_tracked(skb);
+		state = third;
+	}
+	if (t && on_hit(skb, 0, NT_PROBE_ipt_do_table, t, true, &ev))
+		annotate_xtable(&ev, table, state);
+	return 0;
+}
+
+static __always_inline int on_tracepoint(struct sk_buff *skb, u32 flags, u32 probe)
+{
+	struct nt_tracked *t = find_tracked(skb);
+	struct nt_event ev;
+
+	if (skb && (t || nt_life_seeks(flags)))
+		on_hit(skb, flags, probe, t, false, &ev);
+	return 0;
+}
+
+/* kfree_skb(skb, location[, reason[, rx_sk]]) */
+SEC("raw_tp/kfree_skb") int tp_kfree_skb(u64 *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct nt_event ev;
+
+	if (on_hit(skb, NT_P_END | NT_P_SEEK, NT_PROBE_kfree_skb, find_tracked(skb), true, &ev))
+		annotate_drop(&ev, ctx[1], kfree_skb_has_reason ? (u32)ctx[2] : NT_DROP_REASON_UNKNOWN);
+	return 0;
+}
+
+/* One program for each tracepoint row whose event is plain. */
+#define TP_FN(name, program, n, flags)
+#define TP_TP(name, program, n, flags) TP_##program(name, n, flags)
+#define TP_TPA(name, program, n, flags) TP_##program(name, n, flags)
+#define TP_DROP(name, n, flags)
+#define TP_SKB(name, n, flags)                                                                    \
+	SEC("raw_tp/" #name) int tp_##name(u64 *ctx)                                              \
+	{                                                                                         \
+		return on_tracepoint((struct sk_buff *)ctx[n], flags, NT_PROBE_##name);           \
+	}
+#define ARG_A0 0
+#define ARG_A1 1
+#define ARG_A2 2
+#define ARG_A3 3
+#define ARG_PP0 0
+#define ARG_NF0 0
+#define PROBE(name, kind, stage, skb, program, flags, aliases, note) \
+	TP_##kind(name, program, ARG_##skb, flags)
+#include "probes.def"

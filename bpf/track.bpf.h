@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Following packets: the two indexes and what changes them.
+ *
+ * The rules are those of include/lifetime.h; src/lifetime_model.c is the same
+ * machine in plain C, tested over sequences of events.
+ *
+ * The most common hit is a packet nobody asked for. It costs one load: counts
+ * of tracked addresses, hashed, in .bss, say "certainly not tracked" before any
+ * map is touched. Whoever deletes a map entry takes its count back, userspace
+ * included.
+ */
+#ifndef NT_TRACK_BPF_H
+#define NT_TRACK_BPF_H
+
+#include "kernel.bpf.h"
+#include "lifetime.h"
+#include "packet.bpf.h"
+#include "track_abi.h"
+
+/* An id carries its CPU in this many low bits: each CPU counts for itself. */
+const volatile u32 cpu_bits = 1;
+/* skb_clone has no probe here (tracepoint backend): clones show up unannounced. */
+const volatile bool clones_unannounced = false;
+
+u32 tracked_skbs[NT_PREFILTER_SLOTS] = {};
+u32 tracked_heads[NT_PREFILTER_SLOTS] = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_TRACKED_MAX);
+	__type(key, u64);
+	__type(value, struct nt_tracked);
+} skbs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_TRACKED_MAX);
+	__type(key, u64);
+	__type(value, struct nt_held);
+} heads SEC(".maps");
+
+/* Per CPU: the last id tried, and who claimed which. */
+struct id_source {
+	u32 last;
+	u32 claimed;
+	u64 claimant;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct id_source);
+} ids SEC(".maps");
+
+/* Totals by probe and cause, one copy per CPU. */
+struct nt_losses {
+	u64 by_cause[NT_LOSS_COUNT];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NT_PROBE_MAX);
+	__type(key, u32);
+	__type(value, struct nt_losses);
+} losses SEC(".maps");
+
+static __always_inline void count_loss(u32 probe, enum nt_loss_cause cause)
+{
+	struct nt_losses *loss = bpf_map_lookup_elem(&losses, &probe);
+
+	if (loss)
+		__sync_fetch_and_add(&loss->by_cause[cause], 1);
+}
+
+static __always_inline bool maybe_tracked(u64 skb)
+{
+	return *(volatile u32 *)&tracked_skbs[nt_prefilter_slot(skb)] != 0;
+}
+
+static __always_inline bool maybe_head(u64 head)
+{
+	return *(volatile u32 *)&tracked_heads[nt_prefilter_slot(head)] != 0;
+}
+
+/*
+ * A new identity. 5.10 has no atomic that returns a value, and this program can
+ * be interrupted by, or from 6.x preempted for, another that does the same. The
+ * counter only rises, so two can at most read the same value; of those the
+ * splitter (Moir and Anderson 1995: plain reads and writes) lets one pass. All
+ * contenders are on one CPU, so program order is all the ordering it needs.
+ */
+static __always_inline u32 id_new(u64 skb)
+{
+	u32 zero = 0, cpu = bpf_get_smp_processor_id(), id;
+	volatile struct id_source *source = bpf_map_lookup_elem(&ids, &zero);
+	int i;
+
+	if (!source)
+		return 0;
+	for (i = 0; i < 4; i++) {
+		__sync_fetch_and_add((u32 *)&source->last, 1);
+		id = source->last;
+		source->claimant = skb;
+		if ((s32)(source->claimed - id) >= 0)
+			continue;
+		source->claimed = id;
+		if (source->claimant == skb && (id << cpu_bits))
+			return id << cpu_bits | (cpu & ((1u << cpu_bits) - 1));
+	}
+	return 0;
+}
+
+static __always_inline struct skb_shared_info *shared_info(struct sk_buff *skb, u64 head)
+{
+	return (void *)(head + BPF_CORE_READ(skb, end));
+}
+
+/*
+ * Do other skbs hold this head and its headers? dataref counts all holders in
+ * its low half and those that gave the headers up (TCP's originals) in the high.
+ */
+static __always_inline bool head_is_shared(struct sk_buff *skb, u64 head)
+{
+	struct skb_shared_info *shared = shared_info(skb, head);
+	u32 dataref = (u32)BPF_CORE_READ(shared, dataref.counter);
+
+	return (dataref & 0xffff) - (dataref >> 16) > 1;
+}
+
+static __always_inline void head_delete(u64 head)
+{
+	if (!bpf_map_delete_elem(&heads, &head))
+		__sync_fetch_and_add(&tracked_heads[nt_prefilter_slot(head)], -1);
+}
+
+/* One holder more or less; the entry goes with the last. True if others remain. */
+static __always_inline bool head_put(u64 head)
+{
+	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
+
+	if (!held)
+		return false;
+	__sync_fetch_and_add(&held->refs, -1);
+	if ((s32) * (volatile u32 *)&held->refs > 0)
+		return true;
+	head_delete(head);
+	return false;
+}
+
+/* As head_put, but the entry stays for a clone that was not seen yet. */
+static __always_inline bool head_leave(u64 head)
+{
+	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
+
+	if (held)
+		__sync_fetch_and_add(&held->refs, -1);
+	return true;
+}
+
+static __always_inline void head_hold(u64 head)
+{
+	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
+
+	if (held)
+		__sync_fetch_and_add(&held->refs, 1);
+}
+
+/* Index a head with one holder. An entry that is there belonged to a packet whose end was missed. */
+static __always_inline void head_insert(u64 head, u32 id, u64 print)
+{
+	struct nt_held held = {.id = id, .refs = 1, .print = print};
+
+	held.start_ns = bpf_ktime_get_ns();
+	if (!bpf_map_update_elem(&heads, &head, &held, BPF_NOEXIST))
+		__sync_fetch_and_add(&tracked_heads[nt_prefilter_slot(head)], 1);
+	else
+		bpf_map_update_elem(&heads, &head, &held, BPF_ANY);
+}
+
+static __always_inline struct nt_tracked *skb_insert(u64 skb, const struct nt_tracked *value)
+{
+	if (bpf_map_update_elem(&skbs, &skb, value, BPF_NOEXIST))
+		return NULL;
+	__sync_fetch_and_add(&tracked_skbs[nt_prefilter_slot(skb)], 1);
+	return bpf_map_lookup_elem(&skbs, &skb);
+}
+
+static __always_inline void skb_delete(u64 skb)
+{
+	if (!bpf_map_delete_elem(&skbs, &skb))
+		__sync_fetch_and_add(&tracked_skbs[nt_prefilter_slot(skb)], -1);
+}
+
+/* pskb_expand_head gives the old head back; whether it got a new one shows at the next event. */
+static __always_inline void track_announce(struct nt_tracked *t)
+{
+	head_put(t->head);
+	t->flags |= NT_T_ANNOUNCED;
+}
+
+/* An announced replacement did not happen, or an unknown holder kept the head indexed. */
+static __always_inline void track_restore(struct nt_tracked *t)
+{
+	struct nt_held *held = bpf_map_lookup_elem(&heads, &t->head);
+
+	if (held && held->id == t->id)
+		__sync_fetch_and_add(&held->refs, 1);
+	else
+		head_insert(t->head, t->id, t->print);
+	t->flags &= ~NT_T_ANNOUNCED;
+}
+
+static __always_inline void track_rehead(struct nt_tracked *t, u64 head)
+{
+	if (!(t->flags & NT_T_ANNOUNCED))
+		head_put(t->head);
+	t->head = head;
+	head_insert(head, t->id, t->print);
+	t->flags &= ~NT_T_ANNOUNCED;
+}
+
+/* The skb is gone. True if others are known to hold its head, or, without skb_clone, may. */
+static __always_inline bool track_end(struct sk_buff *skb, const struct nt_tracked *t)
+{
+	bool announced = t->flags & NT_T_ANNOUNCED;
+	bool unseen = clones_unannounced && head_is_shared(skb, t->head);
+	u64 head = t->head;
+
+	skb_delete((u64)skb);
+	if (announced)
+		return unseen;
+	return unseen ? head_leave(head) : head_put(head);
+}
+
+static __always_inline struct nt_tracked *track_join(u64 skb, u64 head)
+{
+	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
+	struct nt_tracked value = {.head = head};
+
+	if (!held)
+		return NULL;
+	value.id = held->id;
+	value.print = held->print;
+	if (clones_unannounced)
+		__sync_fetch_and_add(&held->refs, 1);
+	return skb_insert(skb, &value);
+}
+
+static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 print, u32 probe)
+{
+	struct nt_tracked value = {.head = head, .print = print, .flags = NT_T_NEW};
+	struct nt_tracked *t;
+
+	value.id = id_new(skb);
+	if (!value.id) {
+		count_loss(probe, NT_LOSS_ID);
+		return NULL;
+	}
+	t = skb_insert(skb, &value);
+	if (!t) {
+		count_loss(probe, NT_LOSS_MAP);
+		return NULL;
+	}
+	head_insert(head, value.id, print);
+	return t;
+}
+
+#endif
