@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+# make            build/nettrace
+# make check      unit tests, no root needed
+# make static     build/nettrace without shared libraries, for containers and VMs
+# make install    PREFIX (/usr/local), DESTDIR
+# V=1 shows commands; CC=gcc or clang; BPF needs clang 14 or later.
+
+VERSION := 0.1.0
+BUILD := build
+PREFIX ?= /usr/local
+CC ?= gcc
+CLANG ?= clang
+LLVM_STRIP ?= llvm-strip
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow=local
+ifneq ($(findstring clang,$(CC)),)
+WARNINGS := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes
+endif
+override CPPFLAGS += -Iinclude -Isrc -I$(BUILD) -D_GNU_SOURCE -DNETTRACE_VERSION='"$(VERSION)"'
+override CFLAGS += -std=gnu11 $(WARNINGS) -MMD -MP
+
+BPF_ARCH := $(shell uname -m | sed -e s/x86_64/x86/ -e s/aarch64/arm64/)
+
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+ifeq ($(V),1)
+Q :=
+say = @:
+endif
+
+# The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone.
+PURE := options filter out packet probe_table probe_plan dict annotation journey journey_open journey_outcome \
+	lifetime_model sort render_text
+LIVE := main kernel symbols tracer sweep source_ring log
+PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
+LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
+TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+
+LIBS := -lbpf -lelf -lz
+STATIC_LIBS := $(LIBS)
+
+all: $(BUILD)/nettrace $(BUILD)/pure-check
+
+$(BUILD)/nettrace: $(LIVE:%=$(BUILD)/%.o) $(BUILD)/libnettrace.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+static: $(LIVE:%=$(BUILD)/%.o) $(BUILD)/libnettrace.a
+	$(call say,LINK,$(BUILD)/nettrace-static)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $(BUILD)/nettrace-static $^ $(STATIC_LIBS)
+
+$(BUILD)/libnettrace.a: $(PURE:%=$(BUILD)/%.o)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# Links every object of the pure side against libc only: an undefined symbol is an impurity.
+$(BUILD)/pure-check: $(BUILD)/libnettrace.a
+	$(call say,LINK,$@)
+	$(Q)printf 'int main(void) { return 0; }\n' | $(CC) -x c - -x none -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive
+
+$(BUILD)/%.o: src/%.c | $(BUILD)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tracer.o $(BUILD)/sweep.o: $(BUILD)/nettrace.skel.h
+
+$(BUILD)/nettrace.skel.h: $(BUILD)/nettrace.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name nettrace_bpf > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/nettrace.bpf.o: bpf/nettrace.bpf.c | $(BUILD)
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-function \
+		-Iinclude -Ibpf -MMD -MP -MF $(BUILD)/nettrace.bpf.d -MT $@ -c -o $@ $<
+	$(Q)$(LLVM_STRIP) -g $@
+
+$(BUILD):
+	$(Q)mkdir -p $@
+
+$(BUILD)/test_%: tests/unit/test_%.c $(BUILD)/libnettrace.a
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(BUILD)/libnettrace.a -lcmocka
+
+check: $(TESTS:%=$(BUILD)/%) $(BUILD)/pure-check
+	$(Q)sh tests/unit/run.sh $(TESTS:%=$(BUILD)/%)
+
+install: $(BUILD)/nettrace
+	install -D -m 755 $(BUILD)/nettrace $(DESTDIR)$(PREFIX)/sbin/nettrace
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/*.d)
+
+.PHONY: all static check install clean
+.DELETE_ON_ERROR:

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "kernel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "symbols.h"
+
+/* Every kernel with IPv4 has it, not inlined and not in a module: the function that trials attach to. */
+#define TRIAL_FUNCTION "ip_rcv"
+#define DROP_REASON_PREFIX "SKB_DROP_REASON_"
+
+struct kernel {
+	struct btf *btf;
+};
+
+int kernel_open(struct kernel **ret_kernel)
+{
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+	int err;
+
+	if (!kernel)
+		return -ENOMEM;
+	kernel->btf = btf__load_vmlinux_btf();
+	if (!kernel->btf) {
+		err = -errno;
+		free(kernel);
+		return err;
+	}
+	*ret_kernel = kernel;
+	return 0;
+}
+
+void kernel_free(struct kernel *kernel)
+{
+	if (!kernel)
+		return;
+	btf__free(kernel->btf);
+	free(kernel);
+}
+
+/* A program that does nothing, of the kind that function probes run. */
+static int load_trial(enum bpf_attach_type attach_type)
+{
+	struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type);
+
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "nt_trial", "GPL", insns, 2, &opts);
+}
+
+/* kprobe.multi loads on 6.1 and fails at attach only, where fprobe is not built in. */
+static bool can_kprobe_multi(void)
+{
+	int prog = load_trial(BPF_TRACE_KPROBE_MULTI), link;
+	const char *symbols[] = {TRIAL_FUNCTION};
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .kprobe_multi.syms = symbols, .kprobe_multi.cnt = 1);
+
+	if (prog < 0)
+		return false;
+	link = bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
+	close(prog);
+	if (link < 0)
+		return false;
+	close(link);
+	return true;
+}
+
+static bool can_kprobe(void)
+{
+	FILE *file = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
+	struct perf_event_attr attr = {.size = sizeof(attr)};
+	unsigned int type = 0;
+	long fd;
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%u", &type) != 1)
+		type = 0;
+	fclose(file);
+	attr.type = type;
+	attr.kprobe_func = (u64)(unsigned long)TRIAL_FUNCTION;
+	fd = type ? syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC) : -1;
+	if (fd < 0)
+		return false;
+	close((int)fd);
+	return true;
+}
+
+bool kernel_can(const struct kernel *kernel, enum backend backend)
+{
+	switch (backend) {
+	case BACKEND_KPROBE_MULTI:
+		return can_kprobe_multi();
+	case BACKEND_KPROBE:
+		return can_kprobe();
+	case BACKEND_TRACEPOINT:
+		return btf__find_by_name_kind(kernel->btf, "btf_trace_kfree_skb", BTF_KIND_TYPEDEF) > 0;
+	default:
+		return false;
+	}
+}
+
+bool kernel_has_cookie(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) == 1;
+}
+
+/* The prototype of a tracepoint's probe function: its first parameter is the tracer's own. */
+static const struct btf_type *tracepoint_prototype(const struct btf *btf, const char *name)
+{
+	const struct btf_type *type;
+	char typedef_name[96];
+	int id;
+
+	snprintf(typedef_name, sizeof(typedef_name), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF);
+	type = id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
+	type = type ? btf__type_by_id(btf, type->type) : NULL;
+	type = type && btf_is_ptr(type) ? btf__type_by_id(btf, type->type) : NULL;
+	return type && btf_is_func_proto(type) ? type : NULL;
+}
+
+bool kernel_has_drop_reason(const struct kernel *kernel)
+{
+	const struct btf_type *prototype = tracepoint_prototype(kernel->btf, "kfree_skb");
+
+	return prototype && btf_vlen(prototype) >= 4;
+}
+
+/* Is the type a pointer to struct sk_buff, const or not? */
+static bool is_skb_pointer(const struct btf *btf, u32 id)
+{
+	const struct btf_type *type = btf__type_by_id(btf, id);
+
+	if (!type || !btf_is_ptr(type))
+		return false;
+	type = btf__type_by_id(btf, type->type);
+	while (type && btf_is_mod(type))
+		type = btf__type_by_id(btf, type->type);
+	return type && btf_is_struct(type) && !strcmp(btf__name_by_offset(btf, type->name_off), "sk_buff");
+}
+
+/* Position of the skb among a function's parameters, -1 if BTF does not tell. */
+static int skb_argument(const struct btf *btf, const char *function)
+{
+	int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC), i;
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
+
+	type = type ? btf__type_by_id(btf, type->type) : NULL;
+	if (!type || !btf_is_func_proto(type))
+		return -1;
+	for (i = 0; i < btf_vlen(type); i++)
+		if (is_skb_pointer(btf, btf_params(type)[i].type))
+			return i;
+	return -1;
+}
+
+int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts)
+{
+	struct symbol_match matches[NT_PROBE_COUNT] = {};
+	unsigned int probe, i;
+	int err;
+
+	memset(ret_facts, 0, NT_PROBE_COUNT * sizeof(*ret_facts));
+	for (probe = 0; probe < NT_PROBE_COUNT; probe++) {
+		const struct probe_row *row = probe_row(probe);
+
+		matches[probe].wanted = row->name;
+		ret_facts[probe].tracepoint = tracepoint_prototype(kernel->btf, row->name) != NULL;
+		ret_facts[probe].arg = row->access == PROBE_SKB_ARG ? skb_argument(kernel->btf, row->name) : -1;
+	}
+	err = symbols_find(matches, NT_PROBE_COUNT);
+	if (err)
+		return err;
+	for (i = 0; i < NT_PROBE_COUNT; i++) /* the search has sorted them by name */
+		for (probe = 0; probe < NT_PROBE_COUNT; probe++)
+			if (matches[i].wanted == probe_row(probe)->name)
+				ret_facts[probe].symbol = matches[i];
+	return 0;
+}
+
+int kernel_name_drop_reasons(const struct kernel *kernel, struct dict *dict)
+{
+	int id = btf__find_by_name_kind(kernel->btf, "skb_drop_reason", BTF_KIND_ENUM), i;
+	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel->btf, (u32)id) : NULL;
+	size_t prefix = strlen(DROP_REASON_PREFIX);
+	int err = 0;
+
+	for (i = 0; type && !err && i < btf_vlen(type); i++) {
+		const struct btf_enum *value = &btf_enum(type)[i];
+		const char *name = btf__name_by_offset(kernel->btf, value->name_off);
+
+		if (!strncmp(name, DROP_REASON_PREFIX, prefix))
+			name += prefix;
+		err = dict_set(dict, DICT_DROP_REASON, (u32)value->val, name);
+	}
+	return err;
+}

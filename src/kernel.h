@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the running kernel has and allows: asked by trial and from BTF, never from its version. */
+#ifndef NT_KERNEL_H
+#define NT_KERNEL_H
+
+#include <stdbool.h>
+
+#include "dict.h"
+#include "options.h"
+#include "probe_plan.h"
+
+struct kernel;
+
+/* Read the kernel's BTF. 0, -ENOENT if there is none, or negative errno. */
+int kernel_open(struct kernel **ret_kernel);
+void kernel_free(struct kernel *kernel);
+
+/* Try whether probes can be attached in this way, by attaching one. */
+bool kernel_can(const struct kernel *kernel, enum backend backend);
+
+/* Do kprobe programs learn which probe called them (5.15)? */
+bool kernel_has_cookie(void);
+
+/* Does the tracepoint kfree_skb tell a reason (5.17)? */
+bool kernel_has_drop_reason(const struct kernel *kernel);
+
+/* Fill facts[NT_PROBE_COUNT]. 0, -EPERM if kernel addresses are hidden, or negative errno. */
+int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts);
+
+/* Put the names of enum skb_drop_reason into the dictionary. */
+int kernel_name_drop_reasons(const struct kernel *kernel, struct dict *dict);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "annotations.h"
+#include "dict.h"
+#include "journey.h"
+#include "kernel.h"
+#include "log.h"
+#include "options.h"
+#include "out.h"
+#include "render.h"
+#include "symbols.h"
+#include "tracer.h"
+
+#define EXIT_USAGE 2
+#define READ_INTERVAL_NS 10000000ull	 /* between looks at the rings */
+#define SWEEP_INTERVAL_NS 10000000000ull /* between looks at the tracking maps */
+#define SWEEP_IDLE_NS 120000000000ull	 /* a packet that nothing saw for so long has gone unseen */
+
+static volatile sig_atomic_t stop_requested;
+
+struct session {
+	const struct options *options;
+	struct kernel *kernel;
+	struct probe_facts *facts;
+	struct probe_plan *plan;
+	struct tracer *tracer;
+	struct dict *dict;
+	struct symbols *symbols;
+	struct journey_set *journeys;
+	struct out *out;
+	unsigned long long printed, incomplete, events, malformed;
+};
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	stop_requested = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	action.sa_handler = SIG_IGN; /* a closed pipe is an error of write(), not a death */
+	sigaction(SIGPIPE, &action, NULL);
+}
+
+static u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
+}
+
+/* A journey is over: print it. Non-zero ends the trace: enough, or nobody reads. */
+static int on_journey(void *user, const struct journey *journey)
+{
+	struct session *session = user;
+	struct render_env env = {.dict = session->dict};
+
+	render_text_journey(session->out, &env, journey);
+	session->printed++;
+	session->incomplete += journey->incomplete;
+	if (out_flush(session->out))
+		return out_error(session->out);
+	return session->options->count && session->printed == session->options->count;
+}
+
+/* Names that rendering will want and only this host knows. */
+static void learn_names(struct session *session, const struct nt_event *record, size_t size)
+{
+	const struct nt_annotation *note = (const void *)record;
+	const struct nt_anno_DROP *drop = (const void *)(note + 1);
+	char text[128];
+
+	if (nt_event_kind(record) != NT_ANNOTATION || size < sizeof(*note) + sizeof(*drop) ||
+	    note->type != NT_ANNO_DROP || dict_get(session->dict, DICT_SYMBOL, drop->location))
+		return;
+	if (!session->symbols && symbols_load(&session->symbols))
+		return;
+	if (!symbols_text(session->symbols, drop->location, text, sizeof(text)))
+		dict_set(session->dict, DICT_SYMBOL, drop->location, text);
+}
+
+static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
+{
+	struct session *session = user;
+	int err;
+
+	session->events++;
+	learn_names(session, record, size);
+	err = journey_set_add(session->journeys, record, size, cpu);
+	if (err == -EINVAL) {
+		session->malformed++;
+		return 0;
+	}
+	return err;
+}
+
+static enum backend choose_backend(const struct kernel *kernel, enum backend wanted)
+{
+	static const enum backend order[] = {BACKEND_KPROBE_MULTI, BACKEND_KPROBE, BACKEND_TRACEPOINT};
+	size_t i;
+
+	if (wanted != BACKEND_AUTO)
+		return kernel_can(kernel, wanted) ? wanted : BACKEND_AUTO;
+	for (i = 0; i < sizeof(order) / sizeof(*order); i++)
+		if (kernel_can(kernel, order[i]))
+			return order[i];
+	return BACKEND_AUTO;
+}
+
+static int fail(int err, const char *what, const char *next)
+{
+	log_say("%s: %s%s%s", what, strerror(-err), next ? "; " : "", next ? next : "");
+	return err;
+}
+
+static int make_plan(struct session *session)
+{
+	enum backend backend = choose_backend(session->kernel, session->options->backend);
+	int err;
+
+	if (backend == BACKEND_AUTO) {
+		if (geteuid())
+			return fail(-EPERM, "cannot attach probes", "run as root");
+		log_say("this kernel does not allow the %s backend; try --backend auto",
+			backend_name(session->options->backend));
+		return -EOPNOTSUPP;
+	}
+	session->facts = calloc(NT_PROBE_COUNT, sizeof(*session->facts));
+	session->plan = calloc(1, sizeof(*session->plan));
+	if (!session->facts || !session->plan)
+		return fail(-ENOMEM, "cannot plan probes", NULL);
+	err = kernel_gather_facts(session->kernel, session->facts);
+	if (err)
+		return fail(err, "cannot read kernel symbols", "see /proc/sys/kernel/kptr_restrict");
+	probe_plan_make(backend, session->facts, session->plan);
+	return tracer_load(session->kernel, session->options, backend, session->plan, &session->tracer);
+}
+
+static int session_open(struct session *session)
+{
+	int err = out_open(session->options->output, &session->out);
+
+	if (err)
+		return fail(err, session->options->output, NULL);
+	session->dict = dict_new();
+	session->journeys = journey_set_new(on_journey, session);
+	if (!session->dict || !session->journeys)
+		return fail(-ENOMEM, "cannot start", NULL);
+	err = kernel_open(&session->kernel);
+	if (err)
+		return fail(err, "cannot read the kernel's types", "/sys/kernel/btf/vmlinux is needed");
+	err = kernel_name_drop_reasons(session->kernel, session->dict);
+	if (!err)
+		err = make_plan(session);
+	return err;
+}
+
+static void session_close(struct session *session)
+{
+	tracer_free(session->tracer);
+	kernel_free(session->kernel);
+	journey_set_free(session->journeys);
+	symbols_free(session->symbols);
+	dict_free(session->dict);
+	free(session->plan);
+	free(session->facts);
+}
+
+static int nap(u64 until_ns)
+{
+	u64 now = now_ns(), rest = until_ns > now ? until_ns - now : 0;
+	struct timespec time = {0, (long)(rest < READ_INTERVAL_NS ? rest : READ_INTERVAL_NS)};
+
+	return nanosleep(&time, NULL);
+}
+
+/* Until a signal, --duration or --count. 0 or negative errno. */
+static int trace(struct session *session)
+{
+	u64 start = now_ns(), end = ~0ull, sweep = start + SWEEP_INTERVAL_NS;
+	long got = 0;
+
+	if (session->options->duration_ns)
+		end = start + session->options->duration_ns;
+	while (!stop_requested && now_ns() < end) {
+		got = source_ring_read(tracer_source(session->tracer), false, on_record, session);
+		if (got < 0 || (session->options->count && session->printed == session->options->count))
+			break;
+		if (now_ns() >= sweep) {
+			got = tracer_sweep(session->tracer, SWEEP_IDLE_NS, on_record, session);
+			sweep = now_ns() + SWEEP_INTERVAL_NS;
+			if (got < 0)
+				break;
+		}
+		nap(end);
+	}
+	return got < 0 ? (int)got : 0;
+}
+
+/* What is left in the rings and in flight, once no program can write any more. */
+static int drain(struct session *session)
+{
+	long got;
+
+	if (session->options->count && session->printed == session->options->count)
+		return 0;
+	got = source_ring_read(tracer_source(session->tracer), true, on_record, session);
+	if (got < 0)
+		return (int)got;
+	if (session->options->count && session->printed == session->options->count)
+		return 0;
+	got = journey_set_finish(session->journeys);
+	return got < 0 ? (int)got : 0;
+}
+
+static void say_totals(const struct session *session, const struct tracer_losses *losses)
+{
+	char recursion[32] = "unknown";
+
+	if (losses->recursion_known)
+		snprintf(recursion, sizeof(recursion), "%llu", (unsigned long long)losses->recursion);
+	log_say("%llu journeys (%llu incomplete), %llu events, lost: ring %llu, map %llu, id %llu, recursion %s",
+		session->printed, session->incomplete, session->events,
+		(unsigned long long)losses->by_cause[NT_LOSS_RING],
+		(unsigned long long)losses->by_cause[NT_LOSS_MAP],
+		(unsigned long long)losses->by_cause[NT_LOSS_ID], recursion);
+	if (session->malformed)
+		log_say("%llu malformed records were ignored", session->malformed);
+}
+
+static int run(struct session *session)
+{
+	struct tracer_losses losses;
+	int err = session_open(session);
+
+	if (!err)
+		err = tracer_attach(session->tracer);
+	if (err)
+		return err;
+	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->plan->backend),
+		tracer_attached(session->tracer), tracer_skipped(session->tracer));
+	err = trace(session);
+	tracer_detach(session->tracer);
+	if (!err)
+		err = drain(session);
+	tracer_count_losses(session->tracer, &losses);
+	if (err != -EPIPE)
+		say_totals(session, &losses);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct session session = {};
+	struct options options;
+	char error[256];
+	int err, closed;
+
+	if (options_parse(argc, argv, &options, error, sizeof(error))) {
+		log_say("%s; see nettrace --help", error);
+		return EXIT_USAGE;
+	}
+	if (options.help || options.version) {
+		fputs(options.help ? options_help() : "nettrace " NETTRACE_VERSION "\n", stdout);
+		return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
+	log_init(false);
+	catch_signals();
+	session.options = &options;
+	err = run(&session);
+	session_close(&session);
+	closed = out_close(session.out);
+	if (err == -EPIPE || closed == -EPIPE)
+		return EXIT_SUCCESS;
+	if (closed)
+		fail(closed, options.output ? options.output : "standard output", NULL);
+	return err || closed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

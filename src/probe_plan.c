@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "probe_plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* fn_plain_arg0 and so on exist for these positions; see nettrace.bpf.c. */
+static const char *function_class(const struct probe_row *row)
+{
+	if (row->flags & NT_P_START)
+		return row->flags & NT_P_AT_DATA ? "start_data" : "start";
+	return row->flags & NT_P_SEEK ? "seek" : "plain";
+}
+
+static const char *annotating_program(const char *program)
+{
+	static const struct {
+		const char *column, *name;
+	} programs[] = {{"HOOK", "fn_hook"}, {"CHAIN", "fn_chain"}, {"XTABLE", "fn_xtable"}};
+	size_t i;
+
+	for (i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		if (!strcmp(program, programs[i].column))
+			return programs[i].name;
+	return NULL;
+}
+
+static void name_program(struct probe_plan_entry *entry, const struct probe_row *row, int arg)
+{
+	const char *annotating = annotating_program(row->program);
+	const char *access = row->access == PROBE_SKB_PP ? "pp" : "arg";
+
+	if (row->kind != PROBE_FN)
+		snprintf(entry->program, sizeof(entry->program), "tp_%s", row->name);
+	else if (annotating)
+		snprintf(entry->program, sizeof(entry->program), "%s", annotating);
+	else
+		snprintf(entry->program, sizeof(entry->program), "fn_%s_%s%d", function_class(row), access, arg);
+}
+
+static void skip(struct probe_plan *plan, struct probe_plan_entry *entry, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(entry->skipped, sizeof(entry->skipped), format, args);
+	va_end(args);
+	plan->n_skipped++;
+}
+
+static void plan_function(struct probe_plan *plan, struct probe_plan_entry *entry,
+			  const struct probe_row *row, const struct probe_facts *facts)
+{
+	const struct symbol_match *symbol = &facts->symbol;
+
+	if (!symbol->n) {
+		skip(plan, entry, "this kernel has no such function (inlined, or its module is not loaded)");
+		return;
+	}
+	if (symbol->n_exact > 1) {
+		skip(plan, entry, "%u functions have this name", symbol->n_exact);
+		return;
+	}
+	entry->attach = true;
+	entry->places = symbol->places;
+	entry->n_places = symbol->n;
+	name_program(entry, row, facts->arg >= 0 ? facts->arg : (int)row->arg);
+	plan->n_attached++;
+}
+
+static void plan_tracepoint(struct probe_plan *plan, struct probe_plan_entry *entry,
+			    const struct probe_row *row, const struct probe_facts *facts)
+{
+	if (!facts->tracepoint) {
+		skip(plan, entry, "this kernel has no such tracepoint");
+		return;
+	}
+	entry->attach = true;
+	name_program(entry, row, 0);
+	plan->n_attached++;
+}
+
+void probe_plan_make(enum backend backend, const struct probe_facts *facts, struct probe_plan *ret_plan)
+{
+	unsigned int probe;
+
+	memset(ret_plan, 0, sizeof(*ret_plan));
+	ret_plan->backend = backend;
+	for (probe = 0; probe < NT_PROBE_COUNT; probe++) {
+		struct probe_plan_entry *entry = &ret_plan->entries[probe];
+		const struct probe_row *row = probe_row(probe);
+
+		entry->probe = probe;
+		if (row->kind == PROBE_FN && backend == BACKEND_TRACEPOINT)
+			snprintf(entry->skipped, sizeof(entry->skipped), "the tracepoint backend has no functions");
+		else if (row->kind == PROBE_TPA && backend != BACKEND_TRACEPOINT)
+			snprintf(entry->skipped, sizeof(entry->skipped), "functions show this stage better");
+		else if (row->kind == PROBE_FN)
+			plan_function(ret_plan, entry, row, &facts[probe]);
+		else
+			plan_tracepoint(ret_plan, entry, row, &facts[probe]);
+	}
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which probes will be attached, how, and why not the others. */
+#ifndef NT_PROBE_PLAN_H
+#define NT_PROBE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "options.h"
+#include "probe_table.h"
+#include "symbols.h"
+
+/* What this kernel says about one row. Gathered by the live side. */
+struct probe_facts {
+	bool tracepoint;       /* the kernel has a tracepoint of that name */
+	int arg;	       /* position of the skb according to BTF, -1 if BTF does not know */
+	struct symbol_match symbol;
+};
+
+struct probe_plan_entry {
+	unsigned int probe;
+	bool attach;
+	char program[48];   /* name of the BPF program */
+	char skipped[96];   /* why not, if not */
+	const struct symbol_place *places; /* functions: where */
+	unsigned int n_places;
+};
+
+struct probe_plan {
+	enum backend backend;
+	struct probe_plan_entry entries[NT_PROBE_COUNT];
+	unsigned int n_attached;
+	unsigned int n_skipped; /* wanted with this backend, but not to be had */
+};
+
+/* Fill *ret_plan for a backend; facts[] has a row per probe and must outlive the plan. */
+void probe_plan_make(enum backend backend, const struct probe_facts *facts, struct probe_plan *ret_plan);
+
+#endif

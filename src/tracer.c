@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "tracer_private.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/* All rings together, and the least that one is worth having. libbpf and the reader double-map them. */
+#define RINGS_TOTAL_BYTES (8u << 20)
+#define RING_MIN_BYTES (256u << 10)
+
+static size_t ring_size(int n_cpus)
+{
+	size_t bytes = RINGS_TOTAL_BYTES;
+
+	while (bytes > RING_MIN_BYTES && bytes * (size_t)n_cpus > RINGS_TOTAL_BYTES)
+		bytes /= 2;
+	return bytes;
+}
+
+static u32 bits_for(int n_cpus)
+{
+	u32 bits = 0;
+
+	while (1 << bits < n_cpus)
+		bits++;
+	return bits;
+}
+
+/* Load what the plan attaches and nothing else: on 5.10 one unsupported program fails them all. */
+static int choose_programs(struct tracer *tracer)
+{
+	struct bpf_program *program;
+	unsigned int i;
+
+	bpf_object__for_each_program(program, tracer->skel->obj)
+		bpf_program__set_autoload(program, false);
+	for (i = 0; i < NT_PROBE_COUNT; i++) {
+		const struct probe_plan_entry *entry = &tracer->plan->entries[i];
+
+		if (!entry->attach)
+			continue;
+		program = bpf_object__find_program_by_name(tracer->skel->obj, entry->program);
+		if (!program) {
+			log_say("internal: no program %s for probe %s", entry->program, probe_row(i)->name);
+			return -ENOENT;
+		}
+		bpf_program__set_autoload(program, true);
+		if (tracer->backend == BACKEND_KPROBE_MULTI && probe_row(i)->kind == PROBE_FN)
+			bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
+	}
+	return 0;
+}
+
+static void freeze_options(struct tracer *tracer, const struct kernel *kernel, const struct options *options)
+{
+	struct nettrace_bpf__rodata *rodata = tracer->skel->rodata;
+	bool clones_seen = false;
+	unsigned int i;
+
+	memcpy((void *)&rodata->filter, &options->filter, sizeof(options->filter));
+	for (i = 0; i < NT_PROBE_COUNT; i++) {
+		rodata->probe_flags[i] = probe_row(i)->flags;
+		if ((probe_row(i)->flags & NT_P_CLONES) && tracer->plan->entries[i].attach)
+			clones_seen = true;
+	}
+	rodata->clones_unannounced = !clones_seen;
+	rodata->cpu_bits = bits_for(tracer->n_cpus);
+	rodata->kfree_skb_has_reason = kernel_has_drop_reason(kernel);
+	rodata->has_cookie = tracer->backend != BACKEND_TRACEPOINT && kernel_has_cookie();
+}
+
+/* Which task is each CPU's ksoftirqd. The context of a hit is told by it. */
+static void find_ksoftirqds(struct nettrace_bpf__bss *bss)
+{
+	FILE *pipe;
+	char path[64], comm[32];
+	unsigned int cpu;
+	int pid;
+
+	for (pid = 1; pid < 32768; pid++) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		pipe = fopen(path, "re");
+		if (!pipe)
+			continue;
+		if (fgets(comm, sizeof(comm), pipe) && sscanf(comm, "ksoftirqd/%u", &cpu) == 1 &&
+		    cpu < sizeof(bss->ksoftirqd_pid) / sizeof(*bss->ksoftirqd_pid))
+			bss->ksoftirqd_pid[cpu] = (u32)pid;
+		fclose(pipe);
+	}
+}
+
+static int make_rings(struct tracer *tracer)
+{
+	int map_fd = bpf_map__fd(tracer->skel->maps.rings), cpu, err;
+	char name[24];
+
+	for (cpu = 0; cpu < tracer->n_cpus; cpu++) {
+		snprintf(name, sizeof(name), "nt_ring_%d", cpu);
+		tracer->ring_fds[cpu] =
+			bpf_map_create(BPF_MAP_TYPE_RINGBUF, name, 0, 0, (u32)tracer->ring_bytes, NULL);
+		if (tracer->ring_fds[cpu] < 0) {
+			err = -errno;
+			log_say("cannot create a ring buffer of %zu KiB: %s", tracer->ring_bytes >> 10,
+				strerror(-err));
+			return err;
+		}
+		if (bpf_map_update_elem(map_fd, &cpu, &tracer->ring_fds[cpu], BPF_ANY)) {
+			err = -errno;
+			log_say("cannot use a ring buffer: %s", strerror(-err));
+			return err;
+		}
+	}
+	return source_ring_new(tracer->ring_fds, (unsigned int)tracer->n_cpus, tracer->ring_bytes,
+			       &tracer->source);
+}
+
+static int tracer_open(struct tracer *tracer)
+{
+	tracer->n_cpus = libbpf_num_possible_cpus();
+	if (tracer->n_cpus < 1)
+		return -EINVAL;
+	tracer->ring_bytes = ring_size(tracer->n_cpus);
+	tracer->ring_fds = malloc((size_t)tracer->n_cpus * sizeof(int));
+	tracer->links_room = NT_PROBE_COUNT * SYMBOL_VARIANTS;
+	tracer->links = calloc(tracer->links_room, sizeof(*tracer->links));
+	if (!tracer->ring_fds || !tracer->links)
+		return -ENOMEM;
+	memset(tracer->ring_fds, 0xff, (size_t)tracer->n_cpus * sizeof(int));
+	tracer->skel = nettrace_bpf__open();
+	if (!tracer->skel)
+		return -errno;
+	bpf_map__set_max_entries(tracer->skel->maps.rings, (u32)tracer->n_cpus);
+	return 0;
+}
+
+int tracer_load(const struct kernel *kernel, const struct options *options, enum backend backend,
+		const struct probe_plan *plan, struct tracer **ret_tracer)
+{
+	struct tracer *tracer = calloc(1, sizeof(*tracer));
+	int err;
+
+	if (!tracer)
+		return -ENOMEM;
+	tracer->plan = plan;
+	tracer->backend = backend;
+	tracer->n_skipped = plan->n_skipped;
+	err = tracer_open(tracer);
+	if (!err)
+		err = choose_programs(tracer);
+	if (err)
+		goto fail;
+	freeze_options(tracer, kernel, options);
+	err = nettrace_bpf__load(tracer->skel);
+	if (err) {
+		log_say("the kernel refused a program: %s (%s)", strerror(-err), log_libbpf_reason());
+		goto fail;
+	}
+	find_ksoftirqds(tracer->skel->bss);
+	err = make_rings(tracer);
+	if (err)
+		goto fail;
+	*ret_tracer = tracer;
+	return 0;
+fail:
+	tracer_free(tracer);
+	return err;
+}
+
+static int keep_link(struct tracer *tracer, struct bpf_link *link)
+{
+	if (!link)
+		return -errno;
+	if (tracer->n_links == tracer->links_room) {
+		bpf_link__destroy(link);
+		return -ENOSPC;
+	}
+	tracer->links[tracer->n_links++] = link;
+	return 0;
+}
+
+/* One link for all functions that share the program. */
+static int attach_multi(struct tracer *tracer, struct bpf_program *program, const char *name)
+{
+	unsigned long addresses[NT_PROBE_COUNT * SYMBOL_VARIANTS];
+	u64 cookies[NT_PROBE_COUNT * SYMBOL_VARIANTS];
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .addrs = addresses, .cookies = (void *)cookies);
+	unsigned int i, j;
+
+	for (i = 0; i < NT_PROBE_COUNT; i++) {
+		const struct probe_plan_entry *entry = &tracer->plan->entries[i];
+
+		if (!entry->attach || strcmp(entry->program, name))
+			continue;
+		for (j = 0; j < entry->n_places; j++) {
+			addresses[opts.cnt] = entry->places[j].address;
+			cookies[opts.cnt++] = i;
+		}
+	}
+	return keep_link(tracer, bpf_program__attach_kprobe_multi_opts(program, NULL, &opts));
+}
+
+/* Before cookies, a program finds its row by the register IP: past the int3, the call, or endbr and call. */
+static void name_addresses(struct tracer *tracer, u32 probe, u64 address)
+{
+	static const u32 offsets[] = {1, 4, 5, 9};
+	int map_fd = bpf_map__fd(tracer->skel->maps.probe_by_ip);
+	size_t i;
+
+	for (i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		u64 ip = address + offsets[i];
+
+		bpf_map_update_elem(map_fd, &ip, &probe, BPF_ANY);
+	}
+}
+
+static int attach_kprobe(struct tracer *tracer, struct bpf_program *program, const struct probe_plan_entry *entry)
+{
+	LIBBPF_OPTS(bpf_kprobe_opts, opts);
+	unsigned int i;
+	int err = 0;
+
+	if (tracer->skel->rodata->has_cookie)
+		opts.bpf_cookie = entry->probe;
+	for (i = 0; !err && i < entry->n_places; i++) {
+		if (!opts.bpf_cookie)
+			name_addresses(tracer, entry->probe, entry->places[i].address);
+		err = keep_link(tracer, bpf_program__attach_kprobe_opts(program, entry->places[i].name, &opts));
+	}
+	return err;
+}
+
+static int attach_entry(struct tracer *tracer, const struct probe_plan_entry *entry)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(tracer->skel->obj, entry->program);
+	unsigned int i;
+
+	if (probe_row(entry->probe)->kind != PROBE_FN)
+		return keep_link(tracer, bpf_program__attach_raw_tracepoint(program, probe_row(entry->probe)->name));
+	if (tracer->backend == BACKEND_KPROBE)
+		return attach_kprobe(tracer, program, entry);
+	for (i = 0; i < entry->probe; i++) /* the first row of a program attaches it for all */
+		if (tracer->plan->entries[i].attach && !strcmp(tracer->plan->entries[i].program, entry->program))
+			return 0;
+	return attach_multi(tracer, program, entry->program);
+}
+
+/* Ends first, starts last. */
+static int attach_rank(const struct probe_row *row)
+{
+	if (row->flags & NT_P_START)
+		return 2;
+	return row->flags & NT_P_END ? 0 : 1;
+}
+
+int tracer_attach(struct tracer *tracer)
+{
+	unsigned int i;
+	int rank, err;
+
+	for (rank = 0; rank <= 2; rank++) {
+		for (i = 0; i < NT_PROBE_COUNT; i++) {
+			const struct probe_plan_entry *entry = &tracer->plan->entries[i];
+
+			if (!entry->attach || attach_rank(probe_row(i)) != rank)
+				continue;
+			err = attach_entry(tracer, entry);
+			if (err) {
+				log_say("probe %s: %s", probe_row(i)->name, strerror(-err));
+				tracer->n_skipped++;
+			} else {
+				tracer->n_attached++;
+			}
+		}
+	}
+	return tracer->n_attached ? 0 : -ENOENT;
+}
+
+void tracer_detach(struct tracer *tracer)
+{
+	while (tracer->n_links)
+		bpf_link__destroy(tracer->links[--tracer->n_links]);
+}
+
+void tracer_free(struct tracer *tracer)
+{
+	int cpu;
+
+	if (!tracer)
+		return;
+	if (tracer->links)
+		tracer_detach(tracer);
+	source_ring_free(tracer->source);
+	for (cpu = 0; tracer->ring_fds && cpu < tracer->n_cpus; cpu++)
+		if (tracer->ring_fds[cpu] >= 0)
+			close(tracer->ring_fds[cpu]);
+	nettrace_bpf__destroy(tracer->skel);
+	free(tracer->ring_fds);
+	free(tracer->links);
+	free(tracer);
+}
+
+unsigned int tracer_attached(const struct tracer *tracer)
+{
+	return tracer->n_attached;
+}
+
+unsigned int tracer_skipped(const struct tracer *tracer)
+{
+	return tracer->n_skipped;
+}
+
+struct source_ring *tracer_source(struct tracer *tracer)
+{
+	return tracer->source;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What tracer.c and sweep.c share. */
+#ifndef NT_TRACER_PRIVATE_H
+#define NT_TRACER_PRIVATE_H
+
+#include "tracer.h"
+
+#include "nettrace.skel.h" /* its structures use the types above */
+
+struct tracer {
+	const struct probe_plan *plan;
+	enum backend backend;
+	struct nettrace_bpf *skel;
+	struct bpf_link **links; /* in the order they were attached */
+	unsigned int n_links, links_room;
+	unsigned int n_attached, n_skipped;
+	int n_cpus;
+	size_t ring_bytes;
+	int *ring_fds;
+	struct source_ring *source;
+};
+
+#endif
