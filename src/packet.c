@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Packet headers, from the bytes of a snapshot to text. Nothing in a snapshot is trusted. */
+#include "packet.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+#define ETHERTYPE_FIRST 0x0600 /* below: a length, or one of the kernel's own numbers */
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
+#define ETHERTYPE_VLAN 0x8100
+#define ETHERTYPE_QINQ 0x88a8
+
+#define ETHER_BYTES 14
+#define VLAN_BYTES 4
+#define VLAN_TAGS_MAX 2
+#define IPV4_BYTES 20
+#define IPV6_BYTES 40
+#define IPV6_EXTENSIONS_MAX 8
+#define TRANSPORT_BYTES 8 /* of TCP, UDP and ICMP: as much as is looked at */
+
+struct view {
+	const u8 *bytes;
+	size_t size;
+};
+
+static bool has(const struct view *v, size_t at, size_t size)
+{
+	return at <= v->size && size <= v->size - at;
+}
+
+static u16 be16(const struct view *v, size_t at)
+{
+	return (u16)(v->bytes[at] << 8 | v->bytes[at + 1]);
+}
+
+static bool is_ip(u16 ethertype)
+{
+	return ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6;
+}
+
+static bool is_vlan(u16 ethertype)
+{
+	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ;
+}
+
+/* The Ethertype of the IP header that appears to be at an offset, or 0. */
+static u16 guess_ip(const struct view *v, size_t at)
+{
+	if (!has(v, at, 1))
+		return 0;
+	if (v->bytes[at] >> 4 == 4 && (v->bytes[at] & 0x0f) >= IPV4_BYTES / 4)
+		return ETHERTYPE_IPV4;
+	return v->bytes[at] >> 4 == 6 ? ETHERTYPE_IPV6 : 0;
+}
+
+/* Step over VLAN tags. A type that is no Ethertype means that this is no tag. */
+static void skip_tags(const struct view *v, u16 *ethertype, size_t *at)
+{
+	for (int n = 0; n < VLAN_TAGS_MAX && is_vlan(*ethertype) && has(v, *at, VLAN_BYTES); n++) {
+		u16 inner = be16(v, *at + 2);
+
+		if (inner < ETHERTYPE_FIRST)
+			return;
+		*ethertype = inner;
+		*at += VLAN_BYTES;
+	}
+}
+
+/*
+ * The Ethertype and offset of the network header. The kernel's offset is taken
+ * unless a VLAN tag is there (received, not yet untagged). skb->protocol says
+ * less: it is 0 until __ip_local_out has run, and names the tag of a packet
+ * about to be sent with one, which may already lie in front of the network header.
+ */
+static u16 find_network(const struct nt_snapshot *snapshot, const struct view *v, size_t *ret_at)
+{
+	bool ether = snapshot->link == NT_LINK_ETHER && has(v, 0, ETHER_BYTES);
+	u16 ethertype = ntohs(snapshot->protocol);
+	size_t network = snapshot->network;
+	u16 guess = guess_ip(v, network);
+	size_t at = network;
+
+	*ret_at = network;
+	if (guess && (guess == ethertype || !ethertype))
+		return guess;
+	if (ether) {
+		ethertype = be16(v, ETHER_BYTES - 2);
+		at = ETHER_BYTES;
+	}
+	skip_tags(v, &ethertype, &at);
+	if (at < network || (at == network && !ether && is_vlan(ethertype)))
+		return guess ? guess : ethertype;
+	*ret_at = at;
+	return ethertype;
+}
+
+static bool is_icmp(const struct nt_flow *flow)
+{
+	return flow->l4_proto == IPPROTO_ICMP || flow->l4_proto == IPPROTO_ICMPV6;
+}
+
+static bool is_request(const struct nt_flow *flow)
+{
+	return flow->icmp_type >> 8 == (flow->l4_proto == IPPROTO_ICMP ? 8 : 128);
+}
+
+static bool is_reply(const struct nt_flow *flow)
+{
+	return flow->icmp_type >> 8 == (flow->l4_proto == IPPROTO_ICMP ? 0 : 129);
+}
+
+static bool has_ports(const struct nt_flow *flow)
+{
+	return flow->l4_proto == IPPROTO_TCP || flow->l4_proto == IPPROTO_UDP;
+}
+
+static void parse_transport(const struct view *v, size_t at, struct nt_flow *flow)
+{
+	if (!is_icmp(flow) && !has_ports(flow))
+		return;
+	if (!has(v, at, TRANSPORT_BYTES)) {
+		flow->no_transport = NT_TRANSPORT_CUT;
+		return;
+	}
+	if (is_icmp(flow)) {
+		flow->icmp_type = be16(v, at);
+		if (is_request(flow) || is_reply(flow)) {
+			flow->icmp_id = be16(v, at + 4);
+			flow->icmp_seq = be16(v, at + 6);
+		}
+		return;
+	}
+	flow->sport = be16(v, at);
+	flow->dport = be16(v, at + 2);
+	if (flow->l4_proto == IPPROTO_TCP)
+		flow->tcp_seq = (u32)be16(v, at + 4) << 16 | be16(v, at + 6);
+}
+
+/* The total length is not looked at: the kernel fills it in late, and not for big packets. */
+static void parse_ipv4(const struct view *v, size_t at, struct nt_flow *flow)
+{
+	if (!has(v, at, IPV4_BYTES) || guess_ip(v, at) != ETHERTYPE_IPV4)
+		return;
+	flow->l3_proto = ETHERTYPE_IPV4;
+	flow->saddr[2] = flow->daddr[2] = htonl(0xffff);
+	memcpy(&flow->saddr[3], v->bytes + at + 12, 4);
+	memcpy(&flow->daddr[3], v->bytes + at + 16, 4);
+	flow->ip_id = be16(v, at + 4);
+	flow->l4_proto = v->bytes[at + 9];
+	if (be16(v, at + 6) & 0x1fff)
+		flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
+	else
+		parse_transport(v, at + (v->bytes[at] & 0x0fu) * 4, flow);
+}
+
+/* The length of an IPv6 extension header, given its length field; 0 if proto is none. */
+static size_t extension_bytes(u8 proto, u8 length)
+{
+	switch (proto) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+		return (length + 1u) * 8;
+	case IPPROTO_AH:
+		return (length + 2u) * 4;
+	case IPPROTO_FRAGMENT:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+/* From the first header after the fixed one to the transport header. */
+static void parse_extensions(const struct view *v, size_t at, struct nt_flow *flow)
+{
+	for (int n = 0; extension_bytes(flow->l4_proto, 0); n++) {
+		u8 proto = flow->l4_proto;
+
+		if (n == IPV6_EXTENSIONS_MAX || !has(v, at, 8)) {
+			flow->no_transport = NT_TRANSPORT_CUT;
+			return;
+		}
+		flow->l4_proto = v->bytes[at];
+		if (proto == IPPROTO_FRAGMENT && be16(v, at + 2) >> 3) {
+			flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
+			return;
+		}
+		at += extension_bytes(proto, v->bytes[at + 1]);
+	}
+	parse_transport(v, at, flow);
+}
+
+static void parse_ipv6(const struct view *v, size_t at, struct nt_flow *flow)
+{
+	if (!has(v, at, IPV6_BYTES) || guess_ip(v, at) != ETHERTYPE_IPV6)
+		return;
+	flow->l3_proto = ETHERTYPE_IPV6;
+	memcpy(flow->saddr, v->bytes + at + 8, 16);
+	memcpy(flow->daddr, v->bytes + at + 24, 16);
+	flow->l4_proto = v->bytes[at + 6];
+	parse_extensions(v, at + IPV6_BYTES, flow);
+}
+
+void packet_parse(const struct nt_snapshot *snapshot, struct nt_flow *ret_flow)
+{
+	size_t captured = snapshot->captured_bytes;
+	struct view v = {
+		.bytes = snapshot->bytes,
+		.size = captured < NT_SNAPSHOT_BYTES ? captured : NT_SNAPSHOT_BYTES,
+	};
+	struct nt_flow flow = {0};
+	size_t at;
+	u16 ethertype = find_network(snapshot, &v, &at);
+
+	if (ethertype == ETHERTYPE_IPV4)
+		parse_ipv4(&v, at, &flow);
+	else if (ethertype == ETHERTYPE_IPV6)
+		parse_ipv6(&v, at, &flow);
+	else
+		flow.l3_proto = ethertype; /* no filter on IP fields can match it */
+	*ret_flow = flow;
+}
+
+/* Text is built by hand: a line of it is printed for every event. */
+struct text {
+	char *at;
+	char *end; /* where the final NUL goes at the latest */
+};
+
+static void put_bytes(struct text *t, const char *bytes, size_t size)
+{
+	size_t room = (size_t)(t->end - t->at);
+
+	if (size > room)
+		size = room;
+	memcpy(t->at, bytes, size);
+	t->at += size;
+}
+
+static void put(struct text *t, const char *string)
+{
+	put_bytes(t, string, strlen(string));
+}
+
+static void put_number(struct text *t, unsigned int number)
+{
+	char digits[10];
+	size_t i = sizeof(digits);
+
+	do {
+		digits[--i] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	put_bytes(t, digits + i, sizeof(digits) - i);
+}
+
+static void put_hex16(struct text *t, u16 number)
+{
+	char digits[6] = "0x";
+
+	for (unsigned int i = 0; i < 4; i++)
+		digits[2 + i] = "0123456789abcdef"[number >> (12 - 4 * i) & 0xf];
+	put_bytes(t, digits, sizeof(digits));
+}
+
+static void put_address(struct text *t, const struct nt_flow *flow, const u32 *addr)
+{
+	char v6[INET6_ADDRSTRLEN];
+	u8 v4[4];
+
+	if (flow->l3_proto == ETHERTYPE_IPV6) {
+		put(t, inet_ntop(AF_INET6, addr, v6, sizeof(v6)));
+		return;
+	}
+	memcpy(v4, &addr[3], sizeof(v4));
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			put(t, ".");
+		put_number(t, v4[i]);
+	}
+}
+
+/* Names of ICMP types and codes. `codes` are those from 0 up, NULL where there are none. */
+struct icmp_name {
+	u8 type;
+	const char *name;
+	const char *const *codes;
+	size_t n_codes;
+};
+
+static const char *const unreachable_codes[] = {
+	"net unreachable",
+	"host unreachable",
+	"protocol unreachable",
+	"port unreachable",
+	"fragmentation needed",
+	"source route failed",
+	"net unknown",
+	"host unknown",
+	"source host isolated",
+	"net prohibited",
+	"host prohibited",
+	"net unreachable for TOS",
+	"host unreachable for TOS",
+	"administratively prohibited",
+	"precedence violation",
+	"precedence cutoff",
+};
+
+static const char *const redirect_codes[] = {"net", "host", "TOS and net", "TOS and host"};
+static const char *const exceeded_codes[] = {"TTL exceeded", "reassembly time exceeded"};
+
+static const struct icmp_name icmp_names[] = {
+	{3, "destination unreachable", unreachable_codes, ARRAY_SIZE(unreachable_codes)},
+	{4, "source quench", NULL, 0},
+	{5, "redirect", redirect_codes, ARRAY_SIZE(redirect_codes)},
+	{9, "router advertisement", NULL, 0},
+	{10, "router solicitation", NULL, 0},
+	{11, "time exceeded", exceeded_codes, ARRAY_SIZE(exceeded_codes)},
+	{12, "parameter problem", NULL, 0},
+	{13, "timestamp request", NULL, 0},
+	{14, "timestamp reply", NULL, 0},
+	{17, "address mask request", NULL, 0},
+	{18, "address mask reply", NULL, 0},
+};
+
+static const char *const unreachable6_codes[] = {
+	"no route",
+	"administratively prohibited",
+	"beyond scope of source address",
+	"address unreachable",
+	"port unreachable",
+	"source address failed policy",
+	"reject route",
+};
+
+static const char *const exceeded6_codes[] = {"hop limit exceeded", "reassembly time exceeded"};
+static const char *const problem6_codes[] = {"header field", "next header", "option"};
+
+static const struct icmp_name icmpv6_names[] = {
+	{1, "destination unreachable", unreachable6_codes, ARRAY_SIZE(unreachable6_codes)},
+	{2, "packet too big", NULL, 0},
+	{3, "time exceeded", exceeded6_codes, ARRAY_SIZE(exceeded6_codes)},
+	{4, "parameter problem", problem6_codes, ARRAY_SIZE(problem6_codes)},
+	{130, "listener query", NULL, 0},
+	{131, "listener report", NULL, 0},
+	{132, "listener done", NULL, 0},
+	{133, "router solicitation", NULL, 0},
+	{134, "router advertisement", NULL, 0},
+	{135, "neighbour solicitation", NULL, 0},
+	{136, "neighbour advertisement", NULL, 0},
+	{137, "redirect", NULL, 0},
+	{143, "listener report v2", NULL, 0},
+};
+
+static void put_icmp_code(struct text *t, const struct icmp_name *name, u8 code)
+{
+	if (!name->n_codes && !code)
+		return;
+	put(t, " (");
+	if (code < name->n_codes) {
+		put(t, name->codes[code]);
+	} else {
+		put(t, "code ");
+		put_number(t, code);
+	}
+	put(t, ")");
+}
+
+static void put_icmp_kind(struct text *t, const struct nt_flow *flow)
+{
+	bool v4 = flow->l4_proto == IPPROTO_ICMP;
+	const struct icmp_name *names = v4 ? icmp_names : icmpv6_names;
+	size_t n = v4 ? ARRAY_SIZE(icmp_names) : ARRAY_SIZE(icmpv6_names);
+	u8 type = (u8)(flow->icmp_type >> 8);
+	u8 code = (u8)flow->icmp_type;
+
+	for (size_t i = 0; i < n; i++) {
+		if (names[i].type == type) {
+			put(t, names[i].name);
+			put_icmp_code(t, &names[i], code);
+			return;
+		}
+	}
+	put(t, "type ");
+	put_number(t, type);
+	put(t, ", code ");
+	put_number(t, code);
+}
+
+static void put_ends(struct text *t, const struct nt_flow *flow)
+{
+	put_address(t, flow, flow->saddr);
+	put(t, " -> ");
+	put_address(t, flow, flow->daddr);
+}
+
+static void put_ends_with_ports(struct text *t, const struct nt_flow *flow)
+{
+	put_address(t, flow, flow->saddr);
+	put(t, ":");
+	put_number(t, flow->sport);
+	put(t, " -> ");
+	put_address(t, flow, flow->daddr);
+	put(t, ":");
+	put_number(t, flow->dport);
+}
+
+static void put_icmp(struct text *t, const struct nt_flow *flow)
+{
+	put(t, flow->l4_proto == IPPROTO_ICMP ? "ICMP: " : "ICMPv6: ");
+	put_ends(t, flow);
+	put(t, " ");
+	if (!is_request(flow) && !is_reply(flow)) {
+		put_icmp_kind(t, flow);
+		return;
+	}
+	put(t, is_request(flow) ? "ping request, seq: " : "ping reply, seq: ");
+	put_number(t, flow->icmp_seq);
+	put(t, ", id: ");
+	put_number(t, flow->icmp_id);
+}
+
+/* An IP packet of which no more than the network header is to be told. */
+static void put_ip(struct text *t, const struct nt_flow *flow)
+{
+	put(t, flow->l3_proto == ETHERTYPE_IPV6 ? "IPv6: " : "IPv4: ");
+	put_ends(t, flow);
+	put(t, " protocol ");
+	put_number(t, flow->l4_proto);
+	if (flow->no_transport)
+		put(t, flow->no_transport == NT_TRANSPORT_CUT ? ", header cut off" : ", fragment");
+}
+
+static void put_flow(struct text *t, const struct nt_flow *flow)
+{
+	if (!flow->l3_proto) {
+		put(t, "no IP header");
+	} else if (!is_ip(flow->l3_proto)) {
+		put(t, "ethertype ");
+		put_hex16(t, flow->l3_proto);
+	} else if (flow->no_transport) {
+		put_ip(t, flow);
+	} else if (is_icmp(flow)) {
+		put_icmp(t, flow);
+	} else if (has_ports(flow)) {
+		put(t, flow->l4_proto == IPPROTO_TCP ? "TCP: " : "UDP: ");
+		put_ends_with_ports(t, flow);
+	} else {
+		put_ip(t, flow);
+	}
+}
+
+size_t packet_text(const struct nt_flow *flow, char *buf, size_t size)
+{
+	struct text t = {.at = buf};
+
+	if (!size)
+		return 0;
+	t.end = buf + size - 1;
+	put_flow(&t, flow);
+	*t.at = '\0';
+	return (size_t)(t.at - buf);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Parsing the bytes of a snapshot, and the packet's text in a timeline. */
+#ifndef NT_PACKET_H
+#define NT_PACKET_H
+
+#include <stddef.h>
+
+#include "event.h"
+#include "filter_abi.h"
+
+/*
+ * Read the headers in a snapshot. Never reads past captured_bytes; whatever is
+ * missing or malformed leaves its fields zero (l3_proto 0: not IP at all).
+ */
+void packet_parse(const struct nt_snapshot *snapshot, struct nt_flow *ret_flow);
+
+/*
+ * "ICMP: 10.0.0.1 -> 10.0.0.2 ping request, seq: 1, id: 7" and its kin. Always
+ * terminates buf and returns the length written, cut to size - 1.
+ */
+size_t packet_text(const struct nt_flow *flow, char *buf, size_t size);
+
+#endif
