@@ -46,12 +46,12 @@ struct nft_chain_v5_10 {
 #define XT_TABLE_NAME_V5_10 56
 
 /*
- * Per-CPU variables by address, not by BTF: 5.10's BTF has none, and a kernel built without
- * CONFIG_KALLSYMS_ALL knows their types but not where they are and would refuse the program.
+ * Per-CPU variables by address, which userspace reads from kallsyms, and not as BTF-typed externs: 5.10's
+ * BTF has none of them, and a kernel without CONFIG_KALLSYMS_ALL has their types but refuses the program.
  */
-extern const void __preempt_count __ksym __weak;
-extern const void pcpu_hot __ksym __weak;
-extern const void __per_cpu_offset __ksym __weak;
+const volatile u64 address_of_preempt_count = 0;
+const volatile u64 address_of_pcpu_hot = 0;
+const volatile u64 address_of_per_cpu_offset = 0;
 
 #define NT_MAX_CPUS 1024
 
@@ -70,7 +70,7 @@ u32 ksoftirqd_pid[NT_MAX_CPUS] = {};
 
 static __always_inline bool compat_preempt_count(u64 cpu, int *ret_count)
 {
-	u64 address = (u64)&__preempt_count, base;
+	u64 address = address_of_preempt_count, base;
 
 	/* the mask after the barrier is what the verifier of 6.1 understands as a bound */
 	if (cpu >= NT_MAX_CPUS)
@@ -78,13 +78,13 @@ static __always_inline bool compat_preempt_count(u64 cpu, int *ret_count)
 	barrier_var(cpu);
 	cpu &= NT_MAX_CPUS - 1;
 
-	if (&pcpu_hot && bpf_core_field_exists(struct pcpu_hot, preempt_count))
-		address = (u64)&pcpu_hot + bpf_core_field_offset(struct pcpu_hot, preempt_count);
-	if (!address || !&__per_cpu_offset)
+	if (address_of_pcpu_hot && bpf_core_field_exists(struct pcpu_hot, preempt_count))
+		address = address_of_pcpu_hot + bpf_core_field_offset(struct pcpu_hot, preempt_count);
+	if (!address || !address_of_per_cpu_offset)
 		return false;
 	base = per_cpu_base[cpu];
 	if (!base) {
-		bpf_probe_read_kernel(&base, sizeof(base), &__per_cpu_offset + cpu * sizeof(base));
+		bpf_probe_read_kernel(&base, sizeof(base), (void *)(address_of_per_cpu_offset + cpu * sizeof(base)));
 		per_cpu_base[cpu] = base;
 	}
 	return !bpf_probe_read_kernel(ret_count, sizeof(*ret_count), (void *)(base + address));

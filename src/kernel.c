@@ -167,13 +167,37 @@ static int skb_argument(const struct btf *btf, const char *function)
 	return -1;
 }
 
-int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts)
+static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset"};
+
+#define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
+
+/* Hand each match, sorted by the search, to the row or variable that wanted it. */
+static void sort_matches_out(const struct symbol_match *matches, struct probe_facts *facts,
+			     struct kernel_variables *variables)
 {
-	struct symbol_match matches[NT_PROBE_COUNT] = {};
+	u64 *addresses[N_VARIABLES] = {&variables->preempt_count, &variables->pcpu_hot,
+				       &variables->per_cpu_offset};
+	unsigned int i, probe, variable;
+
+	for (i = 0; i < NT_PROBE_COUNT + N_VARIABLES; i++) {
+		for (probe = 0; probe < NT_PROBE_COUNT; probe++)
+			if (matches[i].wanted == probe_row(probe)->name)
+				facts[probe].symbol = matches[i];
+		for (variable = 0; variable < N_VARIABLES; variable++)
+			if (matches[i].wanted == variable_names[variable] && matches[i].n)
+				*addresses[variable] = matches[i].places[0].address;
+	}
+}
+
+int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts,
+			struct kernel_variables *ret_variables)
+{
+	struct symbol_match matches[NT_PROBE_COUNT + N_VARIABLES] = {};
 	unsigned int probe, i;
 	int err;
 
 	memset(ret_facts, 0, NT_PROBE_COUNT * sizeof(*ret_facts));
+	memset(ret_variables, 0, sizeof(*ret_variables));
 	for (probe = 0; probe < NT_PROBE_COUNT; probe++) {
 		const struct probe_row *row = probe_row(probe);
 
@@ -181,14 +205,14 @@ int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_fac
 		ret_facts[probe].tracepoint = tracepoint_prototype(kernel->btf, row->name) != NULL;
 		ret_facts[probe].arg = row->access == PROBE_SKB_ARG ? skb_argument(kernel->btf, row->name) : -1;
 	}
-	err = symbols_find(matches, NT_PROBE_COUNT);
-	if (err)
-		return err;
-	for (i = 0; i < NT_PROBE_COUNT; i++) /* the search has sorted them by name */
-		for (probe = 0; probe < NT_PROBE_COUNT; probe++)
-			if (matches[i].wanted == probe_row(probe)->name)
-				ret_facts[probe].symbol = matches[i];
-	return 0;
+	for (i = 0; i < N_VARIABLES; i++) {
+		matches[NT_PROBE_COUNT + i].wanted = variable_names[i];
+		matches[NT_PROBE_COUNT + i].data = true;
+	}
+	err = symbols_find(matches, NT_PROBE_COUNT + N_VARIABLES);
+	if (!err)
+		sort_matches_out(matches, ret_facts, ret_variables);
+	return err;
 }
 
 int kernel_name_drop_reasons(const struct kernel *kernel, struct dict *dict)

@@ -24,8 +24,14 @@ bool kernel_has_cookie(void);
 /* Does the tracepoint kfree_skb tell a reason (5.17)? */
 bool kernel_has_drop_reason(const struct kernel *kernel);
 
-/* Fill facts[NT_PROBE_COUNT]. 0, -EPERM if kernel addresses are hidden, or negative errno. */
-int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts);
+/* Addresses of variables that tell in what context code runs; 0: not known on this kernel. */
+struct kernel_variables {
+	u64 preempt_count, pcpu_hot, per_cpu_offset;
+};
+
+/* Fill facts[NT_PROBE_COUNT] and the addresses. 0, -EPERM if kernel addresses are hidden, or negative errno. */
+int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts,
+			struct kernel_variables *ret_variables);
 
 /* Put the names of enum skb_drop_reason into the dictionary. */
 int kernel_name_drop_reasons(const struct kernel *kernel, struct dict *dict);

@@ -130,6 +130,7 @@ static int fail(int err, const char *what, const char *next)
 static int make_plan(struct session *session)
 {
 	enum backend backend = choose_backend(session->kernel, session->options->backend);
+	struct kernel_variables variables;
 	int err;
 
 	if (backend == BACKEND_AUTO) {
@@ -143,11 +144,11 @@ static int make_plan(struct session *session)
 	session->plan = calloc(1, sizeof(*session->plan));
 	if (!session->facts || !session->plan)
 		return fail(-ENOMEM, "cannot plan probes", NULL);
-	err = kernel_gather_facts(session->kernel, session->facts);
+	err = kernel_gather_facts(session->kernel, session->facts, &variables);
 	if (err)
 		return fail(err, "cannot read kernel symbols", "see /proc/sys/kernel/kptr_restrict");
 	probe_plan_make(backend, session->facts, session->plan);
-	return tracer_load(session->kernel, session->options, backend, session->plan, &session->tracer);
+	return tracer_load(session->kernel, &variables, session->options, session->plan, &session->tracer);
 }
 
 static int session_open(struct session *session)

@@ -92,7 +92,7 @@ static void count_recursion(const struct tracer *tracer, struct tracer_losses *l
 {
 	struct bpf_program *program;
 
-	losses->recursion_known = tracer->backend != BACKEND_KPROBE;
+	losses->recursion_known = tracer->plan->backend != BACKEND_KPROBE;
 	bpf_object__for_each_program(program, tracer->skel->obj) {
 		struct bpf_prog_info info = {};
 		u32 size = sizeof(info);

@@ -46,7 +46,7 @@ static bool parse_line(char *text, struct line *ret_line)
 
 typedef int (*line_fn)(void *user, const struct line *line);
 
-static int each_text_symbol(line_fn on_line, void *user)
+static int each_symbol(line_fn on_line, void *user)
 {
 	FILE *file = fopen("/proc/kallsyms", "re");
 	char text[1024];
@@ -57,7 +57,7 @@ static int each_text_symbol(line_fn on_line, void *user)
 	if (!file)
 		return -errno;
 	while (!err && fgets(text, sizeof(text), file)) {
-		if (!parse_line(text, &line) || !is_text(line.type))
+		if (!parse_line(text, &line))
 			continue;
 		any |= line.address != 0;
 		err = on_line(user, &line);
@@ -106,7 +106,7 @@ static int on_search_line(void *user, const struct line *line)
 	base[length] = 0;
 	key.wanted = base;
 	match = bsearch(&key, search->matches, search->n, sizeof(key), compare_match);
-	if (match)
+	if (match && match->data == !is_text(line->type))
 		add_place(match, line, !line->name[length]);
 	return 0;
 }
@@ -116,7 +116,7 @@ int symbols_find(struct symbol_match *matches, size_t n)
 	struct search search = {matches, n};
 
 	qsort(matches, n, sizeof(*matches), compare_match);
-	return each_text_symbol(on_search_line, &search);
+	return each_symbol(on_search_line, &search);
 }
 
 struct symbol {
@@ -159,6 +159,8 @@ static int on_load_line(void *user, const struct line *line)
 	struct symbol *symbol;
 	int err;
 
+	if (!is_text(line->type))
+		return 0;
 	if (symbols->n == symbols->capacity) {
 		size_t capacity = 2 * symbols->capacity + 65536;
 		void *bigger = realloc(symbols->table, capacity * sizeof(*symbols->table));
@@ -193,7 +195,7 @@ int symbols_load(struct symbols **ret_symbols)
 		return -ENOMEM;
 	err = add_string(symbols, "", &symbols->last_module);
 	if (!err)
-		err = each_text_symbol(on_load_line, symbols);
+		err = each_symbol(on_load_line, symbols);
 	if (err) {
 		symbols_free(symbols);
 		return err;

@@ -18,13 +18,15 @@ struct symbol_place {
 
 struct symbol_match {
 	const char *wanted; /* the caller's */
+	int data;	    /* a variable, not a function */
 	unsigned int n;	    /* places found; exact ones only, if there are any */
 	unsigned int n_exact;
 	struct symbol_place places[SYMBOL_VARIANTS];
 };
 
 /*
- * Look all `wanted` names up in one pass. Never finds .cold parts. 0, -EPERM if
+ * Look all `wanted` names up in one pass, since the kernel takes about 100 ms to
+ * print the file; sorts `matches`. Never finds .cold parts. 0, -EPERM if
  * the kernel hides addresses (kptr_restrict), or negative errno.
  */
 int symbols_find(struct symbol_match *matches, size_t n);

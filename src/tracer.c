@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,13 +53,14 @@ static int choose_programs(struct tracer *tracer)
 			return -ENOENT;
 		}
 		bpf_program__set_autoload(program, true);
-		if (tracer->backend == BACKEND_KPROBE_MULTI && probe_row(i)->kind == PROBE_FN)
+		if (tracer->plan->backend == BACKEND_KPROBE_MULTI && probe_row(i)->kind == PROBE_FN)
 			bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
 	}
 	return 0;
 }
 
-static void freeze_options(struct tracer *tracer, const struct kernel *kernel, const struct options *options)
+static void freeze_options(struct tracer *tracer, const struct kernel *kernel,
+			   const struct kernel_variables *variables, const struct options *options)
 {
 	struct nettrace_bpf__rodata *rodata = tracer->skel->rodata;
 	bool clones_seen = false;
@@ -72,28 +74,47 @@ static void freeze_options(struct tracer *tracer, const struct kernel *kernel, c
 	}
 	rodata->clones_unannounced = !clones_seen;
 	rodata->cpu_bits = bits_for(tracer->n_cpus);
+	rodata->address_of_preempt_count = variables->preempt_count;
+	rodata->address_of_pcpu_hot = variables->pcpu_hot;
+	rodata->address_of_per_cpu_offset = variables->per_cpu_offset;
 	rodata->kfree_skb_has_reason = kernel_has_drop_reason(kernel);
-	rodata->has_cookie = tracer->backend != BACKEND_TRACEPOINT && kernel_has_cookie();
+	rodata->has_cookie = tracer->plan->backend != BACKEND_TRACEPOINT && kernel_has_cookie();
 }
 
-/* Which task is each CPU's ksoftirqd. The context of a hit is told by it. */
-static void find_ksoftirqds(struct nettrace_bpf__bss *bss)
+static bool note_ksoftirqd(struct nettrace_bpf__bss *bss, const char *pid)
 {
-	FILE *pipe;
-	char path[64], comm[32];
-	unsigned int cpu;
-	int pid;
+	unsigned int cpu, room = sizeof(bss->ksoftirqd_pid) / sizeof(*bss->ksoftirqd_pid);
+	char path[300], comm[32] = "";
+	FILE *file;
 
-	for (pid = 1; pid < 32768; pid++) {
-		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		pipe = fopen(path, "re");
-		if (!pipe)
-			continue;
-		if (fgets(comm, sizeof(comm), pipe) && sscanf(comm, "ksoftirqd/%u", &cpu) == 1 &&
-		    cpu < sizeof(bss->ksoftirqd_pid) / sizeof(*bss->ksoftirqd_pid))
-			bss->ksoftirqd_pid[cpu] = (u32)pid;
-		fclose(pipe);
-	}
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(comm, sizeof(comm), file) || sscanf(comm, "ksoftirqd/%u", &cpu) != 1)
+		cpu = room;
+	fclose(file);
+	if (cpu >= room)
+		return false;
+	bss->ksoftirqd_pid[cpu] = (u32)strtoul(pid, NULL, 10);
+	return true;
+}
+
+/*
+ * Which task is each CPU's ksoftirqd: the context of a hit is told by it. They
+ * are among the first processes of a boot, so the search usually ends early.
+ */
+static void find_ksoftirqds(struct nettrace_bpf__bss *bss, int n_cpus)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	if (!proc)
+		return;
+	while (n_cpus && (entry = readdir(proc)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			n_cpus -= note_ksoftirqd(bss, entry->d_name);
+	closedir(proc);
 }
 
 static int make_rings(struct tracer *tracer)
@@ -140,8 +161,8 @@ static int tracer_open(struct tracer *tracer)
 	return 0;
 }
 
-int tracer_load(const struct kernel *kernel, const struct options *options, enum backend backend,
-		const struct probe_plan *plan, struct tracer **ret_tracer)
+int tracer_load(const struct kernel *kernel, const struct kernel_variables *variables,
+		const struct options *options, const struct probe_plan *plan, struct tracer **ret_tracer)
 {
 	struct tracer *tracer = calloc(1, sizeof(*tracer));
 	int err;
@@ -149,20 +170,19 @@ int tracer_load(const struct kernel *kernel, const struct options *options, enum
 	if (!tracer)
 		return -ENOMEM;
 	tracer->plan = plan;
-	tracer->backend = backend;
 	tracer->n_skipped = plan->n_skipped;
 	err = tracer_open(tracer);
 	if (!err)
 		err = choose_programs(tracer);
 	if (err)
 		goto fail;
-	freeze_options(tracer, kernel, options);
+	freeze_options(tracer, kernel, variables, options);
 	err = nettrace_bpf__load(tracer->skel);
 	if (err) {
 		log_say("the kernel refused a program: %s (%s)", strerror(-err), log_libbpf_reason());
 		goto fail;
 	}
-	find_ksoftirqds(tracer->skel->bss);
+	find_ksoftirqds(tracer->skel->bss, tracer->n_cpus);
 	err = make_rings(tracer);
 	if (err)
 		goto fail;
@@ -243,7 +263,7 @@ static int attach_entry(struct tracer *tracer, const struct probe_plan_entry *en
 
 	if (probe_row(entry->probe)->kind != PROBE_FN)
 		return keep_link(tracer, bpf_program__attach_raw_tracepoint(program, probe_row(entry->probe)->name));
-	if (tracer->backend == BACKEND_KPROBE)
+	if (tracer->plan->backend == BACKEND_KPROBE)
 		return attach_kprobe(tracer, program, entry);
 	for (i = 0; i < entry->probe; i++) /* the first row of a program attaches it for all */
 		if (tracer->plan->entries[i].attach && !strcmp(tracer->plan->entries[i].program, entry->program))

@@ -23,8 +23,8 @@ struct tracer_losses {
  * Load the programs that the plan attaches, with the filter frozen in. 0 or
  * negative errno; the reason has then been said on stderr. The plan must outlive the tracer.
  */
-int tracer_load(const struct kernel *kernel, const struct options *options, enum backend backend,
-		const struct probe_plan *plan, struct tracer **ret_tracer);
+int tracer_load(const struct kernel *kernel, const struct kernel_variables *variables,
+		const struct options *options, const struct probe_plan *plan, struct tracer **ret_tracer);
 
 /*
  * Attach: ends first, starts last, so that no packet is followed whose end could be missed.

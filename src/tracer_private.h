@@ -9,7 +9,6 @@
 
 struct tracer {
 	const struct probe_plan *plan;
-	enum backend backend;
 	struct nettrace_bpf *skel;
 	struct bpf_link **links; /* in the order they were attached */
 	unsigned int n_links, links_room;

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "annotation.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * Each annotation becomes a case of its own, because a field's offset can only
+ * be asked of a named structure: within the case that is `self`.
+ */
+const struct annotation_type *annotation_type(unsigned int type)
+{
+	switch (type) {
+#define ANNOTATION(NAME, name_, text_)                   \
+	case NT_ANNO_##NAME: {                           \
+		typedef struct nt_anno_##NAME self;      \
+		static const char name[] = #name_;       \
+		static const char text[] = text_;        \
+		static const struct annotation_field fields[] = {
+#define FIELD(type, name, FORMAT) \
+	{#name, ANNOTATION_##type, NT_FORMAT_##FORMAT, offsetof(self, name), sizeof(type)},
+#define STRING(name, size) \
+	{#name, ANNOTATION_string, NT_FORMAT_STRING, offsetof(self, name), size},
+#define END_ANNOTATION(NAME)                                                                 \
+	}                                                                                    \
+	;                                                                                    \
+	static const struct annotation_type self_type = {name, text, sizeof(self), fields,   \
+							 ARRAY_SIZE(fields)};                \
+	return &self_type;                                                                   \
+	}
+#include "annotations.def"
+#undef ANNOTATION
+#undef FIELD
+#undef STRING
+#undef END_ANNOTATION
+	default:
+		return NULL;
+	}
+}
+
+static const struct annotation_field *field_named(const struct annotation_type *type,
+						  const char *name, size_t length)
+{
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (!strncmp(type->fields[i].name, name, length) && !type->fields[i].name[length])
+			return &type->fields[i];
+	return NULL;
+}
+
+const struct annotation_field *annotation_field(const struct annotation_type *type,
+						const char *name)
+{
+	return field_named(type, name, strlen(name));
+}
+
+u64 annotation_number(const struct annotation_field *field, const void *payload)
+{
+	const void *at = (const char *)payload + field->offset;
+
+	switch (field->kind) {
+	case ANNOTATION_u8:
+		return *(const u8 *)at;
+	case ANNOTATION_u16:
+		return *(const u16 *)at;
+	case ANNOTATION_u32:
+		return *(const u32 *)at;
+	case ANNOTATION_u64:
+		return *(const u64 *)at;
+	default:
+		return 0;
+	}
+}
+
+/* A buffer being filled; what does not fit is cut off. */
+struct cut {
+	char *pos;
+	char *end; /* where the terminator goes at the latest */
+};
+
+/* Put n bytes, fewer if a NUL comes first. An escape is put whole or not at all. */
+static void put_bytes(struct cut *cut, const char *bytes, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n && bytes[i]; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+		char escape[] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
+		bool plain = c >= ' ' && c <= '~';
+		size_t width = plain ? 1 : sizeof(escape);
+
+		if ((size_t)(cut->end - cut->pos) < width) {
+			cut->end = cut->pos; /* nothing shorter may follow the gap */
+			return;
+		}
+		memcpy(cut->pos, plain ? &bytes[i] : escape, width);
+		cut->pos += width;
+	}
+}
+
+#define INET_HOOKS "PRE_ROUTING", "INPUT", "FORWARD", "OUTPUT", "POST_ROUTING"
+
+/* By NFPROTO_*, as in the kernel's uapi; one number means different hooks in different families. */
+static const struct {
+	const char *name;
+	const char *hooks[6];
+} families[] = {
+	[1] = {"inet", {INET_HOOKS, "INGRESS"}},
+	[2] = {"ipv4", {INET_HOOKS}},
+	[3] = {"arp", {"INPUT", "OUTPUT", "FORWARD"}},
+	[5] = {"netdev", {"INGRESS", "EGRESS"}},
+	[7] = {"bridge", {INET_HOOKS, "BROUTING"}},
+	[10] = {"ipv6", {INET_HOOKS}},
+};
+
+/* iptables' own names of its chains. */
+static const char *const chains[] = {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
+
+static const char *family_name(u64 family)
+{
+	return family < ARRAY_SIZE(families) ? families[family].name : NULL;
+}
+
+static const char *hook_name(const struct annotation_type *type, const void *payload, u64 hook)
+{
+	u64 family = 0;
+
+	for (size_t i = 0; i < type->n_fields; i++)
+		if (type->fields[i].format == NT_FORMAT_NFPROTO)
+			family = annotation_number(&type->fields[i], payload);
+	if (family >= ARRAY_SIZE(families) || hook >= ARRAY_SIZE(families[family].hooks))
+		return NULL;
+	return families[family].hooks[hook];
+}
+
+static const char *dict_name(const struct dict *dict, enum dict_kind kind, u64 key)
+{
+	return dict ? dict_get(dict, kind, key) : NULL;
+}
+
+/* The word for a number, or NULL if there is none. */
+static const char *number_name(const struct annotation_type *type,
+			       const struct annotation_field *field, const void *payload,
+			       const struct dict *dict)
+{
+	u64 number = annotation_number(field, payload);
+
+	switch (field->format) {
+	case NT_FORMAT_NFPROTO:
+		return family_name(number);
+	case NT_FORMAT_NF_HOOK:
+		return hook_name(type, payload, number);
+	case NT_FORMAT_NF_HOOK_SHORT:
+		return number < ARRAY_SIZE(chains) ? chains[number] : NULL;
+	case NT_FORMAT_SYMBOL:
+		return dict_name(dict, DICT_SYMBOL, number);
+	case NT_FORMAT_DROP_REASON:
+		return number == NT_DROP_REASON_UNKNOWN ? "unknown"
+							: dict_name(dict, DICT_DROP_REASON, number);
+	default:
+		return NULL;
+	}
+}
+
+static void put_field(struct cut *cut, const struct annotation_type *type,
+		      const struct annotation_field *field, const void *payload,
+		      const struct dict *dict)
+{
+	const char *name = number_name(type, field, payload, dict);
+	char digits[24];
+
+	if (field->kind == ANNOTATION_string) {
+		put_bytes(cut, (const char *)payload + field->offset, field->size_bytes);
+		return;
+	}
+	if (!name) {
+		snprintf(digits, sizeof(digits),
+			 field->format == NT_FORMAT_SYMBOL ? "0x%" PRIx64 : "%" PRIu64,
+			 annotation_number(field, payload));
+		name = digits;
+	}
+	put_bytes(cut, name, SIZE_MAX);
+}
+
+/* Put the template, each {field} replaced. */
+static void put_note(struct cut *cut, const struct annotation_type *type, const void *payload,
+		     const struct dict *dict)
+{
+	const char *text = type->text;
+
+	for (;;) {
+		const struct annotation_field *field;
+		size_t length = strcspn(text, "{");
+
+		put_bytes(cut, text, length);
+		text += length;
+		if (!*text)
+			return;
+		length = strcspn(++text, "}");
+		field = field_named(type, text, length);
+		if (field)
+			put_field(cut, type, field, payload, dict);
+		text += length + (text[length] != '\0');
+	}
+}
+
+static size_t cut_end(struct cut *cut, const char *buf)
+{
+	*cut->pos = '\0';
+	return (size_t)(cut->pos - buf);
+}
+
+size_t annotation_field_text(const struct annotation_type *type,
+			     const struct annotation_field *field, const void *payload,
+			     const struct dict *dict, char *buf, size_t size)
+{
+	struct cut cut = {.pos = buf};
+
+	if (!size)
+		return 0;
+	cut.end = buf + size - 1;
+	put_field(&cut, type, field, payload, dict);
+	return cut_end(&cut, buf);
+}
+
+size_t annotation_text(const struct journey_note *note, const struct dict *dict, char *buf,
+		       size_t size)
+{
+	const struct annotation_type *type = annotation_type(note->type);
+	struct cut cut = {.pos = buf};
+
+	if (!size)
+		return 0;
+	cut.end = buf + size - 1;
+	if (type)
+		put_note(&cut, type, note->payload, dict);
+	return cut_end(&cut, buf);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Annotations described as data, so that whoever copies, checks or prints one
+ * walks fields and needs no code per type. Made from include/annotations.def.
+ */
+#ifndef NT_ANNOTATION_H
+#define NT_ANNOTATION_H
+
+#include <stddef.h>
+
+#include "annotations.h"
+#include "dict.h"
+#include "journey.h"
+
+enum annotation_kind {
+	ANNOTATION_u8,
+	ANNOTATION_u16,
+	ANNOTATION_u32,
+	ANNOTATION_u64,
+	ANNOTATION_string
+};
+
+/* How a number is printed. A string needs no format. */
+enum nt_format {
+	NT_FORMAT_STRING,
+	NT_FORMAT_NFPROTO,
+	NT_FORMAT_NF_HOOK, /* depends on the family, an NFPROTO field of the same annotation */
+	NT_FORMAT_NF_HOOK_SHORT, /* the same hooks as iptables names its chains */
+	NT_FORMAT_SYMBOL,
+	NT_FORMAT_DROP_REASON
+};
+
+struct annotation_field {
+	const char *name;
+	enum annotation_kind kind;
+	enum nt_format format;
+	size_t offset;
+	size_t size_bytes;
+};
+
+struct annotation_type {
+	const char *name; /* the JSON key */
+	const char *text; /* for the timeline, with {field} in it */
+	size_t size_bytes;
+	const struct annotation_field *fields;
+	size_t n_fields;
+};
+
+/* The description of a type number, or NULL beyond the table. Static storage. */
+const struct annotation_type *annotation_type(unsigned int type);
+
+/* A field by its name, or NULL. */
+const struct annotation_field *annotation_field(const struct annotation_type *type,
+						const char *name);
+
+/* The number in a field of a payload; 0 for strings. */
+u64 annotation_number(const struct annotation_field *field, const void *payload);
+
+/*
+ * The text of one field, or of a whole note by its type's template. Bytes that
+ * are not printable ASCII become \xNN, so a name from the traced host cannot move the
+ * terminal's cursor. Always terminates buf and returns the length written, cut to size - 1.
+ */
+size_t annotation_field_text(const struct annotation_type *type,
+			     const struct annotation_field *field, const void *payload,
+			     const struct dict *dict, char *buf, size_t size);
+size_t annotation_text(const struct journey_note *note, const struct dict *dict, char *buf,
+		       size_t size);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Journeys: all events of one packet, across its clones, CPUs and namespaces.
+ *
+ * The set takes records in order of time (decode.h sorts them) and hands each
+ * journey on as soon as its last member has ended. What is still open at the
+ * end is handed on as incomplete.
+ */
+#ifndef NT_JOURNEY_H
+#define NT_JOURNEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "event.h"
+#include "filter_abi.h"
+
+enum outcome {
+	OUTCOME_INCOMPLETE, /* the end was not seen */
+	OUTCOME_EVICTED,    /* its entry was removed after long silence */
+	OUTCOME_MERGED,	    /* absorbed by another packet (GRO, socket queue) */
+	OUTCOME_DROPPED,
+	OUTCOME_CONSUMED,    /* by a protocol handler */
+	OUTCOME_TRANSMITTED, /* freed by the driver or its completion */
+	OUTCOME_DELIVERED,   /* copied to, or freed by, the reading process */
+	OUTCOME_COUNT
+};
+
+/* One typed payload of an event; points into the journey's own memory. */
+struct journey_note {
+	u16 type; /* enum nt_annotation_type; checked, with a payload of the right size */
+	const void *payload;
+	struct journey_note *next;
+};
+
+struct journey_event {
+	u64 ts_ns; /* never before that of the event in front of it */
+	u64 skb;
+	u32 cpu;
+	u32 ifindex;
+	u32 netns;
+	u16 probe;
+	u8 context;
+	u8 flags;	    /* NT_F_* */
+	u32 flow;	    /* index into journey.flows: the headers as last seen */
+	struct journey_note *notes;
+};
+
+/* One sk_buff of the journey, in order of appearance; the first is the packet itself. */
+struct journey_member {
+	u64 skb;
+	u32 stage;	/* last stage that was not LIFE */
+	bool alive;
+	bool tap;	/* went to a packet socket: a copy for an onlooker */
+	enum outcome outcome; /* once it is not alive */
+};
+
+struct journey {
+	u32 id;
+	u64 start_ns;
+	u64 end_ns;
+	enum outcome outcome;
+	bool incomplete; /* the end was not seen, or records were lost on the way */
+	u32 merged_into; /* id, 0 if not merged */
+	const struct nt_anno_DROP *drop; /* of the dropped member that decided the outcome, or NULL */
+	struct journey_event *events;
+	size_t n_events;
+	struct journey_member *members;
+	size_t n_members;
+	struct nt_flow *flows; /* at least one */
+	size_t n_flows;
+};
+
+struct journey_set;
+
+/* Called with each journey that is over; it is freed when the callback returns. Non-zero stops. */
+typedef int (*journey_done_fn)(void *user, const struct journey *journey);
+
+/* A new set, or NULL without memory. */
+struct journey_set *journey_set_new(journey_done_fn done, void *user);
+void journey_set_free(struct journey_set *set);
+
+/*
+ * Take one record, of size bytes, from the given CPU's ring. Records other
+ * than events, snapshots, annotations and ends are ignored here. Returns 0, what the
+ * callback returned, -ENOMEM, or -EINVAL for a record that is malformed (counted, harmless).
+ */
+int journey_set_add(struct journey_set *set, const struct nt_event *record, size_t size, u32 cpu);
+
+/* Hand on everything still open as incomplete, oldest first. Stops if the callback does. */
+int journey_set_finish(struct journey_set *set);
+
+size_t journey_set_open(const struct journey_set *set);
+
+const char *outcome_name(enum outcome outcome);
+
+/* The slowest span between two neighbouring events. False if there are fewer than two events. */
+bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "journey_outcome.h"
+
+#include "annotations.h"
+#include "probe_table.h"
+
+const char *outcome_name(enum outcome outcome)
+{
+	static const char *const names[] = {
+		[OUTCOME_INCOMPLETE] = "incomplete",   [OUTCOME_EVICTED] = "evicted",
+		[OUTCOME_MERGED] = "merged",	       [OUTCOME_DROPPED] = "dropped",
+		[OUTCOME_CONSUMED] = "consumed",       [OUTCOME_TRANSMITTED] = "transmitted",
+		[OUTCOME_DELIVERED] = "delivered",
+	};
+
+	return (unsigned int)outcome < OUTCOME_COUNT ? names[outcome] : "unknown";
+}
+
+/* Raw and ping sockets queue the packet, and the process that reads it frees it. */
+static bool is_socket_queue(const struct journey *journey, u64 skb)
+{
+	for (size_t i = journey->n_events; i-- > 0;) {
+		const struct journey_event *event = &journey->events[i];
+		const struct probe_row *row = probe_row(event->probe);
+
+		if (event->skb == skb && row && row->stage != NT_STAGE_LIFE)
+			return event->probe == NT_PROBE_raw_rcv || event->probe == NT_PROBE_ping_rcv;
+	}
+	return false;
+}
+
+enum outcome member_outcome(const struct journey *journey, const struct journey_member *member,
+			    const struct nt_event *end)
+{
+	switch (end->probe) {
+	case NT_PROBE_kfree_skb:
+		return OUTCOME_DROPPED;
+	case NT_PROBE_napi_reuse_skb:
+	case NT_PROBE_kfree_skb_partial:
+	case NT_PROBE_napi_skb_free_stolen_head:
+		return OUTCOME_MERGED;
+	default:
+		break;
+	}
+	if (member->tap)
+		return OUTCOME_DELIVERED;
+	switch (member->stage) {
+	case NT_STAGE_SOCKET:
+	case NT_STAGE_READER:
+		return OUTCOME_DELIVERED;
+	case NT_STAGE_QDISC:
+	case NT_STAGE_DRIVER:
+	case NT_STAGE_COMPLETION:
+		return OUTCOME_TRANSMITTED;
+	case NT_STAGE_TRANSPORT_IN:
+		return end->context == NT_CTX_TASK && is_socket_queue(journey, member->skb)
+			       ? OUTCOME_DELIVERED
+			       : OUTCOME_CONSUMED;
+	default:
+		return OUTCOME_CONSUMED;
+	}
+}
+
+/*
+ * A clone that no stage ever saw was not worked on by the stack: where packet
+ * sockets have no probe, their clones look like this. The packet itself is none.
+ */
+bool member_is_onlooker(const struct journey *journey, const struct journey_member *member)
+{
+	return member->tap ||
+	       (member->stage == NT_STAGE_UNKNOWN && member != &journey->members[0]);
+}
+
+/*
+ * Which member speaks for the packet. A drop is what happened only if nothing
+ * else did: the original is dropped with NO_SOCKET after a raw socket took its clone. And a
+ * member whose end is unknown may have fared better than one that was dropped.
+ */
+static const u8 weight[OUTCOME_COUNT] = {
+	[OUTCOME_DROPPED] = 0,	[OUTCOME_INCOMPLETE] = 1,  [OUTCOME_EVICTED] = 2,
+	[OUTCOME_MERGED] = 3,	[OUTCOME_CONSUMED] = 4,	   [OUTCOME_TRANSMITTED] = 5,
+	[OUTCOME_DELIVERED] = 6,
+};
+
+/* The best outcome among onlookers or the others; false if there are none. */
+static bool best_outcome(const struct journey *journey, bool onlookers, enum outcome *ret_best)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < journey->n_members; i++) {
+		const struct journey_member *member = &journey->members[i];
+
+		if (member_is_onlooker(journey, member) != onlookers)
+			continue;
+		if (!found || weight[member->outcome] > weight[*ret_best])
+			*ret_best = member->outcome;
+		found = true;
+	}
+	return found;
+}
+
+void journey_settle(struct journey *journey, const struct nt_anno_DROP *const drops[2])
+{
+	bool onlookers = !best_outcome(journey, false, &journey->outcome);
+
+	if (onlookers)
+		best_outcome(journey, true, &journey->outcome);
+	journey->drop = journey->outcome == OUTCOME_DROPPED ? drops[onlookers] : NULL;
+}
+
+bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns)
+{
+	u64 slowest = 0;
+	size_t from = 0;
+
+	if (journey->n_events < 2)
+		return false;
+	for (size_t i = 0; i + 1 < journey->n_events; i++) {
+		u64 span = journey->events[i + 1].ts_ns - journey->events[i].ts_ns;
+
+		if (span > slowest) {
+			slowest = span;
+			from = i;
+		}
+	}
+	*ret_from = from;
+	*ret_span_ns = slowest;
+	return true;
+}
