@@ -38,12 +38,14 @@ static __always_inline int on_function(struct pt_regs *ctx, struct sk_buff *skb,
 {
 	struct nt_tracked *t = find_tracked(skb);
 	struct nt_event ev;
-	u32 probe;
+	u32 probe, flags;
 
 	if (!skb || (!t && !nt_life_seeks(class_flags)))
 		return 0;
 	probe = probe_of(ctx);
-	on_hit(skb, t ? probe_flags[probe] : class_flags, probe, t, false, &ev);
+	/* what the class decides stays a constant: other classes' code is not there for the verifier to walk */
+	flags = (probe_flags[probe] & ~NT_P_CLASS) | class_flags;
+	on_hit(skb, flags, probe, t, false, &ev);
 	return 0;
 }
 

@@ -64,4 +64,7 @@ enum nt_stage {
 /* skb->dev is not to be trusted: sockets keep other things in that word. */
 #define NT_P_NO_DEV 0x080u
 
+/* The flags that decide which program serves a function row. */
+#define NT_P_CLASS (NT_P_START | NT_P_FRESH | NT_P_SEEK)
+
 #endif
