@@ -74,13 +74,25 @@ static bool head_put(struct lifetime_model *model, const struct model_skb *skb)
 	return false;
 }
 
-/* An announced skb has let its head go already. True if others hold the head. */
-static bool skb_remove(struct lifetime_model *model, struct model_skb *skb)
+/*
+ * An announced skb has let its head go already. True if others hold the head, or may:
+ * where no probe announces clones, only dataref tells of them, and the entry has
+ * to stay for the first event of one.
+ */
+static bool skb_remove(struct lifetime_model *model, struct model_skb *skb, bool shared)
 {
-	bool shared = !skb->announced && head_put(model, skb);
+	struct model_head *held = head_of(model, skb);
+	bool unseen = model->clones_unannounced && shared;
+	bool announced = skb->announced;
 
 	skb->address = 0;
-	return shared;
+	if (announced)
+		return unseen;
+	if (!unseen)
+		return head_put(model, skb);
+	if (held)
+		held->refs--;
+	return true;
 }
 
 static enum nt_life decide(struct lifetime_model *model, const struct model_hit *hit)
@@ -106,14 +118,14 @@ static enum nt_life decide(struct lifetime_model *model, const struct model_hit 
 }
 
 /* The indexes are stale: forget what they say of this skb, else of its head. */
-static void restart(struct lifetime_model *model, const struct model_hit *hit,
-		    struct model_seen *seen)
+static void forget(struct lifetime_model *model, const struct model_hit *hit,
+		   struct model_seen *seen)
 {
 	struct model_skb *skb = find_skb(model, hit->skb);
 
 	if (skb) {
 		seen->restarted = skb->id;
-		skb_remove(model, skb);
+		skb_remove(model, skb, false);
 	} else {
 		find_head(model, hit->head)->address = 0;
 	}
@@ -146,14 +158,16 @@ static struct model_skb *join(struct lifetime_model *model, const struct model_h
 	return skb;
 }
 
-static struct model_skb *start(struct lifetime_model *model, const struct model_hit *hit)
+static struct model_skb *start(struct lifetime_model *model, const struct model_hit *hit,
+			       struct model_seen *seen)
 {
 	struct model_skb *skb = find_skb(model, 0);
 
-	if (!skb || !hit->matches)
+	if (!(hit->flags & NT_P_START) || !hit->matches || !skb)
 		return NULL;
 	*skb = (struct model_skb){hit->skb, hit->head, hit->header, ++model->last_id, false};
 	head_insert(model, skb);
+	seen->flags = NT_F_START;
 	return skb;
 }
 
@@ -161,29 +175,24 @@ static struct model_skb *start(struct lifetime_model *model, const struct model_
 static struct model_skb *enter(struct lifetime_model *model, const struct model_hit *hit,
 			       struct model_seen *seen)
 {
-	struct model_skb *skb = NULL;
-	enum nt_life life;
+	struct model_skb *skb;
 
-	/* Ends: each round forgets an entry, of which there are two at most. */
-	while ((life = decide(model, hit)) == NT_LIFE_RESTART)
-		restart(model, hit, seen);
-	switch (life) {
+	switch (decide(model, hit)) {
 	case NT_LIFE_CONTINUE:
 	case NT_LIFE_REHEAD:
 		skb = find_skb(model, hit->skb);
 		carry_on(model, skb, hit->head);
-		break;
+		return skb;
 	case NT_LIFE_JOIN:
-		skb = join(model, hit);
-		break;
+		return join(model, hit);
+	case NT_LIFE_RESTART:
+		forget(model, hit, seen);
+		return start(model, hit, seen);
 	case NT_LIFE_START:
-		skb = start(model, hit);
-		seen->flags = skb ? NT_F_START : 0;
-		break;
+		return start(model, hit, seen);
 	default:
-		break;
+		return NULL;
 	}
-	return skb;
 }
 
 struct model_seen lifetime_model_see(struct lifetime_model *model, const struct model_hit *hit)
@@ -203,8 +212,10 @@ struct model_seen lifetime_model_see(struct lifetime_model *model, const struct 
 		head_put(model, skb);
 		skb->announced = true;
 	}
-	if (hit->flags & NT_P_END)
-		seen.flags |= skb_remove(model, skb) ? NT_F_END | NT_F_SHARED : NT_F_END;
+	if (hit->flags & NT_P_END) {
+		seen.flags |= NT_F_END;
+		seen.flags |= skb_remove(model, skb, hit->shared) ? NT_F_SHARED : 0;
+	}
 	return seen;
 }
 

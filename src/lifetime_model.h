@@ -20,7 +20,7 @@ struct model_hit {
 	u64 skb;
 	u64 head;
 	u64 header;   /* stands for the fingerprint of the packet's header */
-	bool shared;  /* dataref > 1 */
+	bool shared;  /* dataref tells of other holders */
 	bool matches; /* the filter */
 };
 

@@ -120,7 +120,22 @@ static void put_name(struct text *text, unsigned int probe)
 		put(text, blanks, NAME_WIDTH - length);
 }
 
-static void put_notes(struct text *text, const struct render_env *env,
+/*
+ * icmp_rcv drops what nobody took although a raw socket has its clone, and a
+ * bridge or a tap may drop theirs: no packet is lost while another of its skbs arrives.
+ */
+static void put_drop_kind(struct text *text, const struct journey *journey)
+{
+	bool arrived = journey->outcome == OUTCOME_DELIVERED || journey->outcome == OUTCOME_TRANSMITTED ||
+		       journey->outcome == OUTCOME_CONSUMED;
+
+	if (arrived)
+		put_literal(text, "nobody wanted this clone, ");
+	else
+		put_literal(text, "packet is dropped by the kernel, ");
+}
+
+static void put_notes(struct text *text, const struct render_env *env, const struct journey *journey,
 		      const struct journey_event *event)
 {
 	const struct probe_row *row = probe_row(event->probe);
@@ -133,12 +148,14 @@ static void put_notes(struct text *text, const struct render_env *env,
 	}
 	for (const struct journey_note *note = event->notes; note; note = note->next) {
 		put_literal(text, " *");
+		if (note->type == NT_ANNO_DROP)
+			put_drop_kind(text, journey);
 		put(text, words, annotation_text(note, env->dict, words, sizeof(words)));
 		put_literal(text, "*");
 	}
 }
 
-static void put_event(struct text *text, const struct render_env *env,
+static void put_event(struct text *text, const struct render_env *env, const struct journey *journey,
 		      const struct journey_event *event, const char *packet)
 {
 	put_literal(text, "[");
@@ -149,7 +166,7 @@ static void put_event(struct text *text, const struct render_env *env,
 	put_name(text, event->probe);
 	put_literal(text, "] ");
 	put_string(text, packet);
-	put_notes(text, env, event);
+	put_notes(text, env, journey, event);
 }
 
 static void put_events(struct text *text, const struct render_env *env,
@@ -161,7 +178,7 @@ static void put_events(struct text *text, const struct render_env *env,
 	for (size_t i = 0; i < journey->n_events; i++) {
 		if (!i || events[i].flow != events[i - 1].flow)
 			packet_text(&journey->flows[events[i].flow], packet, sizeof(packet));
-		put_event(text, env, &events[i], packet);
+		put_event(text, env, journey, &events[i], packet);
 		if (i) {
 			put_literal(text, " (+");
 			put_span(text, events[i].ts_ns - events[i - 1].ts_ns);

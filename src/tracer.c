@@ -205,25 +205,49 @@ static int keep_link(struct tracer *tracer, struct bpf_link *link)
 	return 0;
 }
 
-/* One link for all functions that share the program. */
-static int attach_multi(struct tracer *tracer, struct bpf_program *program, const char *name)
+static void count_attached(struct tracer *tracer, unsigned int probe, int err)
+{
+	if (!err) {
+		tracer->n_attached++;
+		return;
+	}
+	log_say("probe %s is skipped: %s", probe_row(probe)->name, strerror(-err));
+	tracer->n_skipped++;
+}
+
+static int attach_addresses(struct tracer *tracer, struct bpf_program *program, const unsigned long *addresses,
+			    const u64 *cookies, size_t n)
+{
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .addrs = addresses, .cookies = (const void *)cookies, .cnt = n);
+
+	return keep_link(tracer, bpf_program__attach_kprobe_multi_opts(program, NULL, &opts));
+}
+
+/* One link for all functions that share the program; one each if the kernel rejects some of them. */
+static void attach_multi(struct tracer *tracer, struct bpf_program *program, const char *name)
 {
 	unsigned long addresses[NT_PROBE_COUNT * SYMBOL_VARIANTS];
 	u64 cookies[NT_PROBE_COUNT * SYMBOL_VARIANTS];
-	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .addrs = addresses, .cookies = (void *)cookies);
-	unsigned int i, j;
+	unsigned int i, j, n = 0;
+	int err;
 
 	for (i = 0; i < NT_PROBE_COUNT; i++) {
 		const struct probe_plan_entry *entry = &tracer->plan->entries[i];
 
 		if (!entry->attach || strcmp(entry->program, name))
 			continue;
-		for (j = 0; j < entry->n_places; j++) {
-			addresses[opts.cnt] = entry->places[j].address;
-			cookies[opts.cnt++] = i;
+		for (j = 0; j < entry->n_places; j++, n++) {
+			addresses[n] = entry->places[j].address;
+			cookies[n] = i;
 		}
 	}
-	return keep_link(tracer, bpf_program__attach_kprobe_multi_opts(program, NULL, &opts));
+	err = attach_addresses(tracer, program, addresses, cookies, n);
+	for (i = 0; i < n; i++) {
+		int alone = err ? attach_addresses(tracer, program, &addresses[i], &cookies[i], 1) : 0;
+
+		if (!i || cookies[i] != cookies[i - 1])
+			count_attached(tracer, (unsigned int)cookies[i], alone);
+	}
 }
 
 /* Before cookies, a program finds its row by the register IP: past the int3, the call, or endbr and call. */
@@ -256,19 +280,25 @@ static int attach_kprobe(struct tracer *tracer, struct bpf_program *program, con
 	return err;
 }
 
-static int attach_entry(struct tracer *tracer, const struct probe_plan_entry *entry)
+static void attach_entry(struct tracer *tracer, const struct probe_plan_entry *entry)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(tracer->skel->obj, entry->program);
+	const char *name = probe_row(entry->probe)->name;
 	unsigned int i;
 
-	if (probe_row(entry->probe)->kind != PROBE_FN)
-		return keep_link(tracer, bpf_program__attach_raw_tracepoint(program, probe_row(entry->probe)->name));
-	if (tracer->plan->backend == BACKEND_KPROBE)
-		return attach_kprobe(tracer, program, entry);
+	if (probe_row(entry->probe)->kind != PROBE_FN) {
+		count_attached(tracer, entry->probe,
+			       keep_link(tracer, bpf_program__attach_raw_tracepoint(program, name)));
+		return;
+	}
+	if (tracer->plan->backend == BACKEND_KPROBE) {
+		count_attached(tracer, entry->probe, attach_kprobe(tracer, program, entry));
+		return;
+	}
 	for (i = 0; i < entry->probe; i++) /* the first row of a program attaches it for all */
 		if (tracer->plan->entries[i].attach && !strcmp(tracer->plan->entries[i].program, entry->program))
-			return 0;
-	return attach_multi(tracer, program, entry->program);
+			return;
+	attach_multi(tracer, program, entry->program);
 }
 
 /* Ends first, starts last. */
@@ -282,23 +312,12 @@ static int attach_rank(const struct probe_row *row)
 int tracer_attach(struct tracer *tracer)
 {
 	unsigned int i;
-	int rank, err;
+	int rank;
 
-	for (rank = 0; rank <= 2; rank++) {
-		for (i = 0; i < NT_PROBE_COUNT; i++) {
-			const struct probe_plan_entry *entry = &tracer->plan->entries[i];
-
-			if (!entry->attach || attach_rank(probe_row(i)) != rank)
-				continue;
-			err = attach_entry(tracer, entry);
-			if (err) {
-				log_say("probe %s: %s", probe_row(i)->name, strerror(-err));
-				tracer->n_skipped++;
-			} else {
-				tracer->n_attached++;
-			}
-		}
-	}
+	for (rank = 0; rank <= 2; rank++)
+		for (i = 0; i < NT_PROBE_COUNT; i++)
+			if (tracer->plan->entries[i].attach && attach_rank(probe_row(i)) == rank)
+				attach_entry(tracer, &tracer->plan->entries[i]);
 	return tracer->n_attached ? 0 : -ENOENT;
 }
 
