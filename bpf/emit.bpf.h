@@ -101,14 +101,15 @@ static __always_inline void capture_bytes(struct nt_snapshot *record, struct sk_
 	record->captured_bytes = size;
 }
 
-static __always_inline bool emit_snapshot(struct nt_event *ev, struct sk_buff *skb, u32 flags)
+/* `more`: another record of this event follows. The last one tells the end. */
+static __always_inline bool emit_snapshot(struct nt_event *ev, struct sk_buff *skb, u32 flags, bool more)
 {
 	struct nt_snapshot *record = emit_reserve(ev, sizeof(*record));
 	struct skb_shared_info *shared;
 
 	if (!record)
 		return false;
-	record->ev.kind = (ev->kind & ~NT_KIND_MASK) | NT_SNAPSHOT;
+	record->ev.kind = (ev->kind & ~(NT_KIND_MASK | (more ? NT_F_END | NT_F_SHARED : 0))) | NT_SNAPSHOT;
 	record->len_bytes = BPF_CORE_READ(skb, len);
 	record->transport = NT_NO_LAYER;
 	record->protocol = BPF_CORE_READ(skb, protocol);
@@ -132,16 +133,13 @@ static __always_inline bool emit_event(struct nt_event *ev)
 }
 
 /* Tell that a journey ended without its end having been seen. */
-static __always_inline void emit_reused(struct sk_buff *skb, u32 probe, const struct nt_tracked *t)
+static __always_inline void emit_reused(struct nt_event *ev)
 {
-	struct nt_event ev;
-	struct nt_end *record;
+	struct nt_end *record = emit_reserve(ev, sizeof(*record));
 
-	fill_event(&ev, skb, probe, t);
-	record = emit_reserve(&ev, sizeof(*record));
 	if (!record)
 		return;
-	record->ev.kind = NT_END;
+	record->ev.kind = (ev->kind & ~NT_KIND_MASK) | NT_END;
 	record->how = NT_END_REUSED;
 	record->into = 0;
 	emit_commit(record);

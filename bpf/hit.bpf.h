@@ -18,10 +18,12 @@ static __always_inline struct nt_tracked *find_tracked(struct sk_buff *skb)
 
 static __always_inline bool same_header(const struct nt_sight *sight, u64 print, u64 known)
 {
-	if (!print) /* the headers are in page fragments at this probe */
-		return sight->same_head;
-	/* NAT may have rewritten addresses, but not under a replaced head at the same time */
-	return sight->tracked && !sight->same_head ? print == known : (u32)print == (u32)known;
+	if (!print || !known) /* the headers are, or were, in page fragments where a probe looked */
+		return sight->tracked ? sight->same_head : sight->head_shared;
+	/* NAT may have rewritten addresses, but not under a head that was replaced unseen */
+	if (sight->tracked && !sight->same_head && !sight->announced)
+		return print == known;
+	return (u32)print == (u32)known;
 }
 
 /* Everything but the header, which is expensive. */
@@ -44,16 +46,18 @@ static __always_inline u64 take_sight(struct nt_sight *sight, struct sk_buff *sk
 	return held->print;
 }
 
+/* The index is stale: what it says of this skb, or else of its head, was another packet's. */
 static __always_inline void forget(struct sk_buff *skb, u64 head, u32 probe, const struct nt_tracked *t)
 {
+	struct nt_event ev;
+
 	if (!t) {
 		head_delete(head);
 		return;
 	}
-	emit_reused(skb, probe, t);
-	head = t->head;
-	skb_delete((u64)skb);
-	head_put(head);
+	fill_event(&ev, skb, probe, t);
+	ev.kind |= track_end(skb, t) ? NT_F_SHARED : 0;
+	emit_reused(&ev);
 }
 
 /* The journey this skb belongs to after the rules of lifetime.h; NULL: nobody's. */
@@ -116,15 +120,16 @@ static __always_inline bool on_hit(struct sk_buff *skb, u32 flags, u32 probe, st
 	if (flags & NT_P_END)
 		ev->kind |= NT_F_END | (track_end(skb, t) ? NT_F_SHARED : 0);
 	if (is_new)
-		sent = emit_snapshot(ev, skb, flags);
+		sent = emit_snapshot(ev, skb, flags, annotated);
 	else if (!annotated)
 		sent = emit_event(ev);
 	if (flags & NT_P_END)
 		return true;
-	t->last_ns = ev->ts_ns;
+	if (ev->ts_ns) /* not of an event that is yet to be sent, or found no room */
+		t->last_ns = ev->ts_ns;
 	t->flags = (t->flags & ~(sent ? NT_T_NEW | NT_T_LOST : 0)) | (sent ? 0 : NT_T_LOST);
 	if (flags & NT_P_CLONES)
-		head_hold(t->head);
+		head_hold(t);
 	if (flags & NT_P_REHEADS)
 		track_announce(t);
 	return true;

@@ -135,33 +135,42 @@ static __always_inline void head_delete(u64 head)
 		__sync_fetch_and_add(&tracked_heads[nt_prefilter_slot(head)], -1);
 }
 
-/* One holder more or less; the entry goes with the last. True if others remain. */
-static __always_inline bool head_put(u64 head)
+/* The entry of a tracked skb's head; NULL too if the head has since become another packet's. */
+static __always_inline struct nt_held *head_of(const struct nt_tracked *t)
 {
+	u64 head = t->head;
 	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
+
+	return held && held->id == t->id ? held : NULL;
+}
+
+/* One holder less; the entry goes with the last. True if others remain. */
+static __always_inline bool head_put(const struct nt_tracked *t)
+{
+	struct nt_held *held = head_of(t);
 
 	if (!held)
 		return false;
 	__sync_fetch_and_add(&held->refs, -1);
 	if ((s32) * (volatile u32 *)&held->refs > 0)
 		return true;
-	head_delete(head);
+	head_delete(t->head);
 	return false;
 }
 
 /* As head_put, but the entry stays for a clone that was not seen yet. */
-static __always_inline bool head_leave(u64 head)
+static __always_inline bool head_leave(const struct nt_tracked *t)
 {
-	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
+	struct nt_held *held = head_of(t);
 
 	if (held)
 		__sync_fetch_and_add(&held->refs, -1);
 	return true;
 }
 
-static __always_inline void head_hold(u64 head)
+static __always_inline void head_hold(const struct nt_tracked *t)
 {
-	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
+	struct nt_held *held = head_of(t);
 
 	if (held)
 		__sync_fetch_and_add(&held->refs, 1);
@@ -196,17 +205,15 @@ static __always_inline void skb_delete(u64 skb)
 /* pskb_expand_head gives the old head back; whether it got a new one shows at the next event. */
 static __always_inline void track_announce(struct nt_tracked *t)
 {
-	head_put(t->head);
+	head_put(t);
 	t->flags |= NT_T_ANNOUNCED;
 }
 
-/* An announced replacement did not happen, or an unknown holder kept the head indexed. */
+/* An announced replacement did not happen: it holds the old head still. */
 static __always_inline void track_restore(struct nt_tracked *t)
 {
-	struct nt_held *held = bpf_map_lookup_elem(&heads, &t->head);
-
-	if (held && held->id == t->id)
-		__sync_fetch_and_add(&held->refs, 1);
+	if (head_of(t))
+		head_hold(t);
 	else
 		head_insert(t->head, t->id, t->print);
 	t->flags &= ~NT_T_ANNOUNCED;
@@ -215,7 +222,7 @@ static __always_inline void track_restore(struct nt_tracked *t)
 static __always_inline void track_rehead(struct nt_tracked *t, u64 head)
 {
 	if (!(t->flags & NT_T_ANNOUNCED))
-		head_put(t->head);
+		head_put(t);
 	t->head = head;
 	head_insert(head, t->id, t->print);
 	t->flags &= ~NT_T_ANNOUNCED;
@@ -224,14 +231,13 @@ static __always_inline void track_rehead(struct nt_tracked *t, u64 head)
 /* The skb is gone. True if others are known to hold its head, or, without skb_clone, may. */
 static __always_inline bool track_end(struct sk_buff *skb, const struct nt_tracked *t)
 {
-	bool announced = t->flags & NT_T_ANNOUNCED;
 	bool unseen = clones_unannounced && head_is_shared(skb, t->head);
-	u64 head = t->head;
+	struct nt_tracked gone = *t; /* a deleted entry may be another packet's at once */
 
 	skb_delete((u64)skb);
-	if (announced)
+	if (gone.flags & NT_T_ANNOUNCED)
 		return unseen;
-	return unseen ? head_leave(head) : head_put(head);
+	return unseen ? head_leave(&gone) : head_put(&gone);
 }
 
 static __always_inline struct nt_tracked *track_join(u64 skb, u64 head)
@@ -242,6 +248,7 @@ static __always_inline struct nt_tracked *track_join(u64 skb, u64 head)
 	if (!held)
 		return NULL;
 	value.id = held->id;
+	value.last_ns = bpf_ktime_get_ns();
 	value.print = held->print;
 	if (clones_unannounced)
 		__sync_fetch_and_add(&held->refs, 1);
@@ -253,6 +260,7 @@ static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 pri
 	struct nt_tracked value = {.head = head, .print = print, .flags = NT_T_NEW};
 	struct nt_tracked *t;
 
+	value.last_ns = bpf_ktime_get_ns();
 	value.id = id_new(skb);
 	if (!value.id) {
 		count_loss(probe, NT_LOSS_ID);

@@ -29,7 +29,7 @@ enum nt_kind {
 /* nt_event.kind holds the kind in its low four bits and these flags above. */
 #define NT_KIND_MASK 0x0f
 #define NT_F_START 0x10	 /* the journey's first event */
-#define NT_F_END 0x20	 /* this skb is gone after this event */
+#define NT_F_END 0x20	 /* this skb is gone after this event; on the last of its records */
 #define NT_F_SHARED 0x40 /* with END: another skb, perhaps unseen, holds the same head */
 #define NT_F_LOST 0x80	 /* records of this journey were lost before this one */
 

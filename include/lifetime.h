@@ -15,14 +15,14 @@
  *
  *   seen at a probe            index says                  then
  *   -------------------------  --------------------------  --------------------------------
- *   tracked, head unchanged    same packet, as far as we   CONTINUE; at START probes, where
- *                              know                        reuse shows first, compare headers
+ *   tracked, head unchanged                                CONTINUE
  *   tracked, head replaced     announced by REHEADS        REHEAD
  *   tracked, head replaced     not announced               same header: REHEAD, else RESTART
  *   tracked, at a FRESH probe  napi_gro_frags reuse        RESTART
  *   not tracked, head known    head held by several skbs,  JOIN
  *                              or same header
  *   not tracked, head known    neither: a stale entry      RESTART (forget the head first)
+ *   any of these, at a START   another header              RESTART: reuse shows here first
  *   not tracked, head unknown  START probe                 START, if the filter matches
  *
  * RESTART ends what was there as "reused" and goes on as for an unknown skb.
@@ -52,15 +52,15 @@ struct nt_sight {
 	u8 same_header; /* the packet's header equals the one stored; see nt_life_needs_header */
 };
 
-/* Reading the header costs two probe reads, so only where nothing else decides. */
+/* Reading the header costs two probe reads: only at START probes, whose filter needs it anyway, and in doubt. */
 static inline int nt_life_needs_header(u32 flags, const struct nt_sight *s)
 {
 	if (flags & NT_P_FRESH)
 		return 0;
-	if (s->tracked && s->same_head)
-		return (flags & NT_P_START) != 0;
+	if ((flags & NT_P_START) && (s->tracked || s->head_known))
+		return 1;
 	if (s->tracked)
-		return !s->announced;
+		return !s->same_head && !s->announced;
 	return s->head_known && !s->head_shared;
 }
 

@@ -32,59 +32,127 @@ static bool delete_counted(int map_fd, u32 *counts, u64 key)
 	return true;
 }
 
-static int tell_evicted(u64 skb, const struct nt_tracked *tracked, source_record_fn on_record, void *user)
+static int tell_evicted(u64 skb, u32 id, source_record_fn on_record, void *user)
 {
 	struct nt_end end = {
-		.ev = {.ts_ns = now_ns(), .skb = skb, .skb_id = tracked->id, .kind = NT_END},
+		.ev = {.ts_ns = now_ns(), .skb = skb, .skb_id = id, .kind = NT_END},
 		.how = NT_END_EVICTED,
 	};
 
 	return on_record(user, &end.ev, sizeof(end), 0);
 }
 
-static int sweep_skbs(struct tracer *tracer, u64 before_ns, source_record_fn on_record, void *user)
-{
-	int fd = bpf_map__fd(tracer->skel->maps.skbs), removed = 0, err = 0;
-	u64 key, next, *from = NULL;
-	struct nt_tracked tracked;
-	bool more;
+/* A copy of a tracking map, taken in batches: each system call on a map keeps probes off a CPU. */
+struct map_copy {
+	u64 *keys;
+	void *values;
+	u32 n;
+};
 
-	do { /* the next key must be known before this one is deleted */
-		more = !bpf_map_get_next_key(fd, from, &next);
-		if (from && !bpf_map_lookup_elem(fd, from, &tracked) && tracked.last_ns < before_ns &&
-		    delete_counted(fd, tracer->skel->bss->tracked_skbs, key)) {
-			err = tell_evicted(key, &tracked, on_record, user);
-			removed++;
+static int map_copy_take(int fd, size_t value_bytes, struct map_copy *copy)
+{
+	u32 batch = 0, count;
+	bool first = true;
+	int err;
+
+	copy->n = 0;
+	copy->keys = malloc(NT_TRACKED_MAX * sizeof(*copy->keys));
+	copy->values = malloc(NT_TRACKED_MAX * value_bytes);
+	if (!copy->keys || !copy->values)
+		return -ENOMEM;
+	do {
+		count = NT_TRACKED_MAX - copy->n;
+		err = bpf_map_lookup_batch(fd, first ? NULL : &batch, &batch, copy->keys + copy->n,
+					   (char *)copy->values + copy->n * value_bytes, &count, NULL);
+		if (err && err != -ENOENT) /* which says that this was the last batch */
+			return err;
+		copy->n += count;
+		first = false;
+	} while (!err && copy->n < NT_TRACKED_MAX);
+	return 0;
+}
+
+static void map_copy_drop(struct map_copy *copy)
+{
+	free(copy->keys);
+	free(copy->values);
+}
+
+static int compare_id(const void *a, const void *b)
+{
+	u32 left = *(const u32 *)a, right = *(const u32 *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* Ids of journeys that have an skb in the index. */
+struct live_ids {
+	u32 *ids;
+	size_t n;
+};
+
+/* Remove skbs that saw nothing since before_ns, and collect the ids of the others. */
+static int sweep_skbs(struct tracer *tracer, u64 before_ns, source_record_fn on_record, void *user,
+		      struct live_ids *live)
+{
+	int fd = bpf_map__fd(tracer->skel->maps.skbs), removed = 0, err;
+	const struct nt_tracked *tracked;
+	struct map_copy copy = {};
+	u32 i;
+
+	err = map_copy_take(fd, sizeof(*tracked), &copy);
+	if (!err && !(live->ids = malloc((copy.n + 1) * sizeof(*live->ids))))
+		err = -ENOMEM;
+	for (i = 0; !err && i < copy.n; i++) {
+		tracked = (const struct nt_tracked *)copy.values + i;
+		if (tracked->last_ns >= before_ns ||
+		    !delete_counted(fd, tracer->skel->bss->tracked_skbs, copy.keys[i])) {
+			live->ids[live->n++] = tracked->id;
+			continue;
 		}
-		key = next;
-		from = &key;
-	} while (!err && more);
+		err = tell_evicted(copy.keys[i], tracked->id, on_record, user);
+		removed++;
+	}
+	map_copy_drop(&copy);
 	return err ? err : removed;
 }
 
-static void sweep_heads(struct tracer *tracer, u64 before_ns)
+/*
+ * Remove old heads of journeys that have no skb left: of a clone that was
+ * announced and never came, or whose end was missed.
+ */
+static int sweep_heads(struct tracer *tracer, u64 before_ns, const struct live_ids *live,
+		       source_record_fn on_record, void *user)
 {
-	int fd = bpf_map__fd(tracer->skel->maps.heads);
-	u64 key, next, *from = NULL;
-	struct nt_held held;
-	bool more;
+	int fd = bpf_map__fd(tracer->skel->maps.heads), err;
+	const struct nt_held *held;
+	struct map_copy copy = {};
+	u32 i;
 
-	do {
-		more = !bpf_map_get_next_key(fd, from, &next);
-		if (from && !bpf_map_lookup_elem(fd, from, &held) && held.start_ns < before_ns)
-			delete_counted(fd, tracer->skel->bss->tracked_heads, key);
-		key = next;
-		from = &key;
-	} while (more);
+	err = map_copy_take(fd, sizeof(*held), &copy);
+	for (i = 0; !err && i < copy.n; i++) {
+		held = (const struct nt_held *)copy.values + i;
+		if (held->start_ns < before_ns &&
+		    !bsearch(&held->id, live->ids, live->n, sizeof(*live->ids), compare_id) &&
+		    delete_counted(fd, tracer->skel->bss->tracked_heads, copy.keys[i]))
+			err = tell_evicted(0, held->id, on_record, user);
+	}
+	map_copy_drop(&copy);
+	return err;
 }
 
 int tracer_sweep(struct tracer *tracer, u64 idle_ns, source_record_fn on_record, void *user)
 {
 	u64 now = now_ns(), before_ns = now > idle_ns ? now - idle_ns : 0;
-	int removed = sweep_skbs(tracer, before_ns, on_record, user);
+	struct live_ids live = {};
+	int removed = sweep_skbs(tracer, before_ns, on_record, user, &live), err = 0;
 
-	sweep_heads(tracer, before_ns);
-	return removed;
+	if (removed >= 0) {
+		qsort(live.ids, live.n, sizeof(*live.ids), compare_id);
+		err = sweep_heads(tracer, before_ns, &live, on_record, user);
+	}
+	free(live.ids);
+	return err ? err : removed;
 }
 
 /* Hits that the kernel did not run a program for. Perf-event kprobes are not counted before 6.7. */
