@@ -98,17 +98,18 @@ static __always_inline bool read_ipv4(void *head, u32 offset, u32 tail, struct n
 	return true;
 }
 
-/* The packet's headers, or all zero if they are not readable here or not IPv4. */
-static __always_inline void read_flow(struct sk_buff *skb, u32 flags, struct nt_flow *flow)
+/* The headers found at an offset from skb->head; all zero if they are not readable. */
+static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, struct nt_flow *flow)
 {
-	void *head = BPF_CORE_READ(skb, head);
 	u32 tail = BPF_CORE_READ(skb, tail);
-	u32 offset = network_offset(skb, head, flags);
 	u16 protocol = BPF_CORE_READ(skb, protocol);
+	u16 inner;
 
 	__builtin_memset(flow, 0, sizeof(*flow));
 	if (protocol == swap16(ETH_P_8021Q) || protocol == swap16(ETH_P_8021AD)) {
-		if (flags & NT_P_AT_DATA) /* the tag stands where data points; on the way out it is before */
+		/* on the way in the tag stands where data points; on the way out it is before that */
+		if (offset + VLAN_TAG_BYTES < tail &&
+		    !bpf_probe_read_kernel(&inner, sizeof(inner), head + offset + 2) && inner == swap16(ETH_P_IP))
 			offset += VLAN_TAG_BYTES;
 	} else if (protocol && protocol != swap16(ETH_P_IP)) { /* 0: __ip_local_out has yet to set it */
 		flow->l3_proto = swap16(protocol);
@@ -118,18 +119,21 @@ static __always_inline void read_flow(struct sk_buff *skb, u32 flags, struct nt_
 }
 
 /*
- * A packet's fingerprint. The low half is what NAT never changes (IP id,
- * protocol, sequence number), the high half the addresses, ports and echo id.
+ * A packet's fingerprint, 0 if not all of its headers could be read. The low half
+ * is what NAT never changes (IP id, protocol, ICMP type, sequence number), the
+ * high half the addresses, ports and echo id.
  */
 static __always_inline u64 flow_print(const struct nt_flow *flow)
 {
-	/* other protocols: one print each, so that none passes for another */
-	if (!flow->l4_proto)
-		return flow->l3_proto;
 	u32 fixed = (flow->ip_id | (u32)flow->icmp_seq << 16) ^ flow->tcp_seq;
 	u32 ends = flow->saddr[3] * 0x9e3779b1u ^ flow->daddr[3] * 0x85ebca6bu;
 
-	fixed ^= (u32)flow->l4_proto * 0x01000193u;
+	if (flow->no_transport == NT_TRANSPORT_CUT)
+		return 0;
+	/* other protocols: one print each, so that none passes for another */
+	if (flow->l3_proto != ETH_P_IP)
+		return flow->l3_proto;
+	fixed ^= ((u32)flow->icmp_type << 8 | flow->l4_proto) * 0x01000193u;
 	ends ^= ((u32)flow->sport << 16 | flow->dport) * 0xc2b2ae35u ^ flow->icmp_id;
 	return (u64)ends << 32 | fixed;
 }
