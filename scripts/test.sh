@@ -45,8 +45,9 @@ native_tests() {
 
 # One boot for all tests of a kernel, and one for those which want a NIC.
 guest_tests() {
-	local kernel=$1
-	stage "$kernel" scripts/vm.sh --kernel "$kernel" --timeout 1800 -- tests/vm/run.sh || true
+	local kernel=$1 long=()
+	[[ $selection != all ]] || long=(env NETTRACE_LONG=1)
+	stage "$kernel" scripts/vm.sh --kernel "$kernel" --timeout 1800 -- "${long[@]}" tests/vm/run.sh || true
 	if compgen -G 'tests/vm/*.nic.test.sh' >/dev/null; then
 		stage "$kernel nic" scripts/vm.sh --kernel "$kernel" --nic --timeout 1800 -- tests/vm/run.sh --nic || true
 	fi
