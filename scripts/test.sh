@@ -98,7 +98,7 @@ report() {
 
 main() {
 	local kernel
-	selection=all
+	selection=fast
 	case ${1:-} in
 	-h | --help) print_help && return ;;
 	all | fast | unit | vm) selection=$1 && shift ;;
