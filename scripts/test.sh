@@ -35,6 +35,7 @@ stage() {
 	return "$status"
 }
 
+# shellcheck disable=SC2317 # called through stage
 native_tests() {
 	local test failed=0
 	for test in tests/native/*.sh; do
