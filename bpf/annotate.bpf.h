@@ -32,32 +32,47 @@ static __always_inline void *annotation_reserve(struct nt_event *ev, u32 record_
 #define RESERVE(record, NAME, ev) \
 	annotation_reserve(ev, sizeof(*record), NT_ANNO_##NAME, sizeof(record->payload))
 
-static __always_inline void annotate_hook(struct nt_event *ev, struct nf_hook_state *state)
+static __always_inline bool annotate_hook(struct nt_event *ev, struct nf_hook_state *state)
 {
 	ANNOTATION_RECORD(HOOK, record) = RESERVE(record, HOOK, ev);
 
 	if (!record)
-		return;
+		return false;
 	record->payload.family = BPF_CORE_READ(state, pf);
 	record->payload.hook = BPF_CORE_READ(state, hook);
 	emit_commit(record);
+	return true;
 }
 
-static __always_inline void annotate_drop(struct nt_event *ev, u64 location, u32 reason)
+static __always_inline bool annotate_drop(struct nt_event *ev, u64 location, u32 reason)
 {
 	ANNOTATION_RECORD(DROP, record) = RESERVE(record, DROP, ev);
 
 	if (!record)
-		return;
+		return false;
 	record->payload.location = location;
 	record->payload.reason = reason;
 	emit_commit(record);
+	return true;
 }
 
 static __always_inline void read_name(char *name, u32 size, const void *from)
 {
 	if (bpf_probe_read_kernel_str(name, size, from) < 0)
 		name[0] = 0;
+}
+
+/* A name found by 5.10's offsets on a kernel that has others is no name: say nothing then. */
+static __always_inline void reject_garbage(char *name, u32 size)
+{
+	u32 i;
+
+	for (i = 0; i < size && name[i]; i++) {
+		if (name[i] > ' ' && name[i] <= '~')
+			continue;
+		name[0] = 0;
+		break;
+	}
 }
 
 static __always_inline void *read_pointer(const void *from)
@@ -68,15 +83,14 @@ static __always_inline void *read_pointer(const void *from)
 	return pointer;
 }
 
-static __always_inline void annotate_chain(struct nt_event *ev, void *address, u8 family)
+static __always_inline bool annotate_chain(struct nt_event *ev, void *address)
 {
 	ANNOTATION_RECORD(TABLE, record) = RESERVE(record, TABLE, ev);
 	struct nft_chain_v5_10 *old = address;
 	struct nft_chain *chain = address;
 
 	if (!record)
-		return;
-	record->payload.family = family;
+		return false;
 	if (bpf_core_type_exists(struct nft_chain)) {
 		read_name(record->payload.table, sizeof(record->payload.table),
 			  BPF_CORE_READ(chain, table, name));
@@ -85,24 +99,29 @@ static __always_inline void annotate_chain(struct nt_event *ev, void *address, u
 		read_name(record->payload.table, sizeof(record->payload.table),
 			  read_pointer(read_pointer(&old->table) + NFT_TABLE_NAME_V5_10));
 		read_name(record->payload.chain, sizeof(record->payload.chain), read_pointer(&old->name));
+		reject_garbage(record->payload.table, sizeof(record->payload.table));
+		reject_garbage(record->payload.chain, sizeof(record->payload.chain));
 	}
 	emit_commit(record);
+	return true;
 }
 
 /* iptables' chains are its hooks; the hook comes from the nf_hook_state. */
-static __always_inline void annotate_xtable(struct nt_event *ev, void *address, struct nf_hook_state *state)
+static __always_inline bool annotate_xtable(struct nt_event *ev, void *address, struct nf_hook_state *state)
 {
 	ANNOTATION_RECORD(XTABLE, record) = RESERVE(record, XTABLE, ev);
 	struct xt_table *table = address;
 
 	if (!record)
-		return;
+		return false;
 	record->payload.hook = BPF_CORE_READ(state, hook);
 	if (bpf_core_type_exists(struct xt_table))
 		read_name(record->payload.table, sizeof(record->payload.table), &table->name);
 	else
 		read_name(record->payload.table, sizeof(record->payload.table), address + XT_TABLE_NAME_V5_10);
+	reject_garbage(record->payload.table, sizeof(record->payload.table));
 	emit_commit(record);
+	return true;
 }
 
 #endif

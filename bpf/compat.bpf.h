@@ -24,7 +24,6 @@ struct nft_chain {
 };
 
 struct xt_table {
-	u8 af;
 	char name[32];
 };
 
@@ -42,7 +41,6 @@ struct nft_chain_v5_10 {
 	char *name;
 };
 #define NFT_TABLE_NAME_V5_10 240
-#define XT_TABLE_AF_V5_10 48
 #define XT_TABLE_NAME_V5_10 56
 
 /*

@@ -26,6 +26,21 @@ static __always_inline bool same_header(const struct nt_sight *sight, u64 print,
 	return (u32)print == (u32)known;
 }
 
+/*
+ * Another header, but further up or down in the same head, and the one that is
+ * known still in its place: a tunnel put its own in front, or took it away. An skb that was
+ * reused for another packet has been written over.
+ */
+static __always_inline bool moved_layer(struct sk_buff *skb, u64 head, u32 network, const struct nt_tracked *t)
+{
+	struct nt_flow flow;
+
+	if (network == t->network)
+		return false;
+	read_flow_at(skb, (void *)head, t->network, false, &flow);
+	return (u32)flow_print(&flow) == (u32)t->print;
+}
+
 /* Everything but the header, which is expensive. */
 static __always_inline u64 take_sight(struct nt_sight *sight, struct sk_buff *skb, u64 head,
 				      const struct nt_tracked *t)
@@ -49,15 +64,21 @@ static __always_inline u64 take_sight(struct nt_sight *sight, struct sk_buff *sk
 /* The index is stale: what it says of this skb, or else of its head, was another packet's. */
 static __always_inline void forget(struct sk_buff *skb, u64 head, u32 probe, const struct nt_tracked *t)
 {
+	struct nt_tracked stale = {};
+	struct nt_held *held;
 	struct nt_event ev;
 
-	if (!t) {
+	if (t) {
+		fill_event(&ev, skb, probe, t);
+		ev.kind |= track_end(skb, t) ? NT_F_SHARED : 0;
+	} else {
+		held = bpf_map_lookup_elem(&heads, &head);
+		stale.id = held ? held->id : 0;
+		fill_event(&ev, NULL, probe, &stale); /* no skb: whoever was awaited on this head */
 		head_delete(head);
-		return;
 	}
-	fill_event(&ev, skb, probe, t);
-	ev.kind |= track_end(skb, t) ? NT_F_SHARED : 0;
-	emit_reused(&ev);
+	if (ev.skb_id)
+		emit_reused(&ev);
 }
 
 /* The journey this skb belongs to after the rules of lifetime.h; NULL: nobody's. */
@@ -67,22 +88,31 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	u64 head = (u64)BPF_CORE_READ(skb, head), known, print = 0;
 	struct nt_sight sight = {};
 	struct nt_flow flow;
+	u32 network = 0;
 
 	known = take_sight(&sight, skb, head, t);
 	if ((flags & NT_P_START) || nt_life_needs_header(flags, &sight)) {
-		read_flow(skb, flags, &flow);
+		network = network_offset(skb, (void *)head, flags);
+		read_flow_at(skb, (void *)head, network, flags & NT_P_AT_DATA, &flow);
 		print = flow_print(&flow);
 		sight.same_header = same_header(&sight, print, known);
+	}
+	if ((flags & NT_P_START) && t && sight.same_head && !sight.same_header &&
+	    moved_layer(skb, head, network, t)) {
+		sight.same_header = 1;
+		t->flags |= NT_T_RESHOW;
 	}
 	switch (nt_life_decide(flags, &sight)) {
 	case NT_LIFE_CONTINUE:
 		if (sight.announced)
-			track_restore(t);
-		if (print)
+			track_restore(t, probe);
+		if (print) {
 			t->print = print;
+			t->network = network;
+		}
 		return t;
 	case NT_LIFE_REHEAD:
-		track_rehead(t, head);
+		track_rehead(t, head, probe);
 		return t;
 	case NT_LIFE_JOIN:
 		return track_join((u64)skb, head);
@@ -96,43 +126,79 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	}
 	if (!(flags & NT_P_START) || !filter_wants(&flow))
 		return NULL;
-	return track_start((u64)skb, head, print, probe);
+	t = track_start((u64)skb, head, print, probe);
+	if (t)
+		t->network = network;
+	return t;
 }
 
+/* A hit on a packet of ours, between finding its journey and having sent its event. */
+struct hit {
+	struct nt_event ev;
+	struct nt_tracked *t; /* NULL once the skb has ended */
+	u32 flags;
+	bool sent;
+};
+
 /*
- * One probe hit for a packet that may be ours. Returns whether it is, with the
- * event in *ev. `annotated`: the caller sends it, with its payload.
+ * Find the journey, and send the event if it is plain or begins the journey; an
+ * `annotated` event is sent by the caller, with its payload. False: nothing
+ * more to send; then, as always, hit_close has been or must be called exactly once.
  */
-static __always_inline bool on_hit(struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t,
-				   bool annotated, struct nt_event *ev)
+static __always_inline bool hit_open(struct hit *hit, struct sk_buff *skb, u32 flags, u32 probe,
+				     struct nt_tracked *t, bool annotated)
 {
-	bool is_new, sent = true;
+	bool show;
 
 	t = track(skb, flags, probe, t);
+	hit->t = NULL;
 	if (!t)
 		return false;
 	if (!(flags & (NT_P_END | NT_P_NO_DEV)))
 		refresh_device(skb, t);
-	fill_event(ev, skb, probe, t);
-	is_new = t->flags & NT_T_NEW;
-	if (is_new)
-		ev->kind |= NT_F_START;
+	fill_event(&hit->ev, skb, probe, t);
+	show = t->flags & (NT_T_NEW | NT_T_RESHOW);
+	if (t->flags & NT_T_NEW)
+		hit->ev.kind |= NT_F_START;
 	if (flags & NT_P_END)
-		ev->kind |= NT_F_END | (track_end(skb, t) ? NT_F_SHARED : 0);
-	if (is_new)
-		sent = emit_snapshot(ev, skb, flags, annotated);
+		hit->ev.kind |= NT_F_END | (track_end(skb, t) ? NT_F_SHARED : 0);
+	else
+		hit->t = t;
+	hit->flags = flags;
+	hit->sent = true;
+	if (show)
+		hit->sent = emit_snapshot(&hit->ev, skb, flags, annotated);
 	else if (!annotated)
-		sent = emit_event(ev);
-	if (flags & NT_P_END)
-		return true;
-	if (ev->ts_ns) /* not of an event that is yet to be sent, or found no room */
-		t->last_ns = ev->ts_ns;
-	t->flags = (t->flags & ~(sent ? NT_T_NEW | NT_T_LOST : 0)) | (sent ? 0 : NT_T_LOST);
-	if (flags & NT_P_CLONES)
+		hit->sent = emit_event(&hit->ev);
+	hit->ev.kind &= ~NT_F_START; /* told, or to be told by the next event */
+	return hit->sent || (flags & NT_P_END);
+}
+
+/* Remember what became of the event. */
+static __always_inline void hit_close(struct hit *hit)
+{
+	struct nt_tracked *t = hit->t;
+
+	if (!t)
+		return;
+	t->last_ns = hit->ev.ts_ns ?: t->last_ns;
+	if (hit->sent)
+		t->flags &= ~(NT_T_NEW | NT_T_LOST | NT_T_RESHOW);
+	else
+		t->flags |= NT_T_LOST;
+	if (hit->flags & NT_P_CLONES)
 		head_hold(t);
-	if (flags & NT_P_REHEADS)
+	if (hit->flags & NT_P_REHEADS)
 		track_announce(t);
-	return true;
+}
+
+/* A hit whose event carries nothing but itself. */
+static __always_inline void on_hit(struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t)
+{
+	struct hit hit;
+
+	hit_open(&hit, skb, flags, probe, t, false);
+	hit_close(&hit);
 }
 
 #endif

@@ -37,7 +37,6 @@ static __always_inline u32 probe_of(struct pt_regs *ctx)
 static __always_inline int on_function(struct pt_regs *ctx, struct sk_buff *skb, u32 class_flags)
 {
 	struct nt_tracked *t = find_tracked(skb);
-	struct nt_event ev;
 	u32 probe, flags;
 
 	if (!skb || (!t && !nt_life_seeks(class_flags)))
@@ -45,7 +44,7 @@ static __always_inline int on_function(struct pt_regs *ctx, struct sk_buff *skb,
 	probe = probe_of(ctx);
 	/* what the class decides stays a constant: other classes' code is not there for the verifier to walk */
 	flags = (probe_flags[probe] & ~NT_P_CLASS) | class_flags;
-	on_hit(skb, flags, probe, t, false, &ev);
+	on_hit(skb, flags, probe, t);
 	return 0;
 }
 
@@ -61,15 +60,15 @@ static __always_inline struct sk_buff *skb_behind(void *pointer)
 		return on_function(ctx, skb, class_flags);        \
 	}
 
-FUNCTION(fn_plain_arg0, ARG(1), 0)
-FUNCTION(fn_plain_arg1, ARG(2), 0)
-FUNCTION(fn_plain_arg2, ARG(3), 0)
-FUNCTION(fn_plain_arg3, ARG(4), 0)
-FUNCTION(fn_seek_arg0, ARG(1), NT_P_SEEK)
-FUNCTION(fn_seek_arg1, ARG(2), NT_P_SEEK)
-FUNCTION(fn_start_arg0, ARG(1), NT_P_START)
-FUNCTION(fn_start_arg1, ARG(2), NT_P_START)
-FUNCTION(fn_start_arg2, ARG(3), NT_P_START)
+#define FUNCTIONS(class, flags)                     \
+	FUNCTION(fn_##class##_arg0, ARG(1), flags)  \
+	FUNCTION(fn_##class##_arg1, ARG(2), flags)  \
+	FUNCTION(fn_##class##_arg2, ARG(3), flags)  \
+	FUNCTION(fn_##class##_arg3, ARG(4), flags)
+
+FUNCTIONS(plain, 0)
+FUNCTIONS(seek, NT_P_SEEK)
+FUNCTIONS(start, NT_P_START)
 FUNCTION(fn_start_data_arg0, ARG(1), NT_P_START | NT_P_AT_DATA)
 FUNCTION(fn_start_data_pp0, skb_behind((void *)PT_REGS_PARM1(ctx)), NT_P_START | NT_P_AT_DATA)
 
@@ -78,10 +77,13 @@ SEC("kprobe") int fn_hook(struct pt_regs *ctx)
 {
 	struct sk_buff *skb = ARG(1);
 	struct nt_tracked *t = find_tracked(skb);
-	struct nt_event ev;
+	struct hit hit;
 
-	if (t && on_hit(skb, 0, NT_PROBE_nf_hook_slow, t, true, &ev))
-		annotate_hook(&ev, (void *)PT_REGS_PARM2(ctx));
+	if (!t)
+		return 0;
+	if (hit_open(&hit, skb, 0, NT_PROBE_nf_hook_slow, t, true))
+		hit.sent = annotate_hook(&hit.ev, (void *)PT_REGS_PARM2(ctx));
+	hit_close(&hit);
 	return 0;
 }
 
@@ -90,10 +92,13 @@ SEC("kprobe") int fn_chain(struct pt_regs *ctx)
 {
 	struct sk_buff *skb = skb_behind((void *)PT_REGS_PARM1(ctx));
 	struct nt_tracked *t = find_tracked(skb);
-	struct nt_event ev;
+	struct hit hit;
 
-	if (t && on_hit(skb, 0, NT_PROBE_nft_do_chain, t, true, &ev))
-		annotate_chain(&ev, (void *)PT_REGS_PARM2(ctx), 0);
+	if (!t)
+		return 0;
+	if (hit_open(&hit, skb, 0, NT_PROBE_nft_do_chain, t, true))
+		hit.sent = annotate_chain(&hit.ev, (void *)PT_REGS_PARM2(ctx));
+	hit_close(&hit);
 	return 0;
 }
 
@@ -107,7 +112,7 @@ SEC("kprobe") int fn_xtable(struct pt_regs *ctx)
 	struct nt_tracked *t = find_tracked(skb);
 	void *second = (void *)PT_REGS_PARM2(ctx), *third = (void *)PT_REGS_PARM3(ctx);
 	void *state, *table;
-	struct nt_event ev;
+	struct hit hit;
 
 	/* or the compiler moves these loads to where the verifier no longer accepts ctx plus offset */
 	barrier_var(second);
@@ -120,18 +125,20 @@ SEC("kprobe") int fn_xtable(struct pt_regs *ctx)
 		t = find_tracked(skb);
 		state = third;
 	}
-	if (t && on_hit(skb, 0, NT_PROBE_ipt_do_table, t, true, &ev))
-		annotate_xtable(&ev, table, state);
+	if (!t)
+		return 0;
+	if (hit_open(&hit, skb, 0, NT_PROBE_ipt_do_table, t, true))
+		hit.sent = annotate_xtable(&hit.ev, table, state);
+	hit_close(&hit);
 	return 0;
 }
 
 static __always_inline int on_tracepoint(struct sk_buff *skb, u32 flags, u32 probe)
 {
 	struct nt_tracked *t = find_tracked(skb);
-	struct nt_event ev;
 
 	if (skb && (t || nt_life_seeks(flags)))
-		on_hit(skb, flags, probe, t, false, &ev);
+		on_hit(skb, flags, probe, t);
 	return 0;
 }
 
@@ -139,10 +146,10 @@ static __always_inline int on_tracepoint(struct sk_buff *skb, u32 flags, u32 pro
 SEC("raw_tp/kfree_skb") int tp_kfree_skb(u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct nt_event ev;
+	struct hit hit;
 
-	if (on_hit(skb, NT_P_END | NT_P_SEEK, NT_PROBE_kfree_skb, find_tracked(skb), true, &ev))
-		annotate_drop(&ev, ctx[1], kfree_skb_has_reason ? (u32)ctx[2] : NT_DROP_REASON_UNKNOWN);
+	if (hit_open(&hit, skb, NT_P_END | NT_P_SEEK, NT_PROBE_kfree_skb, find_tracked(skb), true))
+		annotate_drop(&hit.ev, ctx[1], kfree_skb_has_reason ? (u32)ctx[2] : NT_DROP_REASON_UNKNOWN);
 	return 0;
 }
 

@@ -246,26 +246,27 @@ static __always_inline void read_arp(const struct linear *from, u32 offset, stru
 	__builtin_memcpy(&flow->daddr[3], arp.target, 4);
 }
 
-/* The packet's headers; all zero if they are not readable here. */
-static __always_inline void read_flow(struct sk_buff *skb, u32 flags, struct nt_flow *flow)
+/*
+ * The headers found at an offset from skb->head; all zero if they are not readable.
+ * `received`: lengths are filled in and the data may be padded; a VLAN tag stands where data points.
+ */
+static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, bool received,
+					 struct nt_flow *flow)
 {
-	struct linear from = {.head = BPF_CORE_READ(skb, head), .tail = BPF_CORE_READ(skb, tail)};
-	u32 offset = network_offset(skb, from.head, flags);
-	u32 end = (u32)((void *)BPF_CORE_READ(skb, data) - from.head) + BPF_CORE_READ(skb, len);
+	struct linear from = {.head = head, .tail = BPF_CORE_READ(skb, tail)};
+	u32 end = (u32)((void *)BPF_CORE_READ(skb, data) - head) + BPF_CORE_READ(skb, len);
 	u16 protocol = BPF_CORE_READ(skb, protocol);
-	bool received = flags & NT_P_AT_DATA;
 
 	__builtin_memset(flow, 0, sizeof(*flow));
 	flow->mark = BPF_CORE_READ(skb, mark);
 	flow->len_bytes = end - offset;
 	if (protocol == swap16(ETH_P_8021Q) || protocol == swap16(ETH_P_8021AD)) {
-		if (received) { /* the tag stands where data points; on the way out it is before */
-			if (!linear_read(&from, offset + 2, &protocol, sizeof(protocol)))
-				return;
-			offset += VLAN_TAG_BYTES;
-		} else {
+		if (!received) /* on the way out the tag is before the network header */
 			protocol = 0;
-		}
+		else if (!linear_read(&from, offset + 2, &protocol, sizeof(protocol)))
+			return;
+		else
+			offset += VLAN_TAG_BYTES;
 	}
 	/* 0: the layers that send have yet to set it */
 	if ((!protocol || protocol == swap16(NT_ETH_IPV4)) && read_ipv4(&from, offset, end, received, flow))
@@ -279,18 +280,18 @@ static __always_inline void read_flow(struct sk_buff *skb, u32 flags, struct nt_
 }
 
 /*
- * A packet's fingerprint, 0 if its headers could not be read. The low half is
- * what NAT never changes (IP id, protocol, sequence number), the high half the
- * addresses, ports and echo id.
+ * A packet's fingerprint, 0 if not all of its headers could be read. The low half
+ * is what NAT never changes (IP id, protocol, ICMP type, sequence number), the
+ * high half the addresses, ports and echo id.
  */
 static __always_inline u64 flow_print(const struct nt_flow *flow)
 {
 	u32 fixed = (flow->ip_id | (u32)flow->echo_seq << 16) ^ flow->tcp_seq;
 	u32 ends = flow->saddr[3] * 0x9e3779b1u ^ flow->daddr[3] * 0x85ebca6bu;
 
-	if (!flow->l3_proto)
+	if (!flow->l3_proto || flow->no_transport == NT_TRANSPORT_CUT)
 		return 0;
-	fixed ^= ((u32)flow->l3_proto << 8 | flow->l4_proto) * 0x01000193u;
+	fixed ^= ((u32)flow->icmp_type << 16 | flow->l4_proto) * 0x01000193u ^ (u32)flow->l3_proto << 16;
 	ends ^= ((u32)flow->sport << 16 | flow->dport) * 0xc2b2ae35u ^ flow->echo_id;
 	return (u64)ends << 32 | (fixed | 1);
 }

@@ -23,6 +23,9 @@ const volatile u32 cpu_bits = 1;
 /* skb_clone has no probe here (tracepoint backend): clones show up unannounced. */
 const volatile bool clones_unannounced = false;
 
+/* Set by userspace once every probe is attached: a journey that began before would lack its first events. */
+volatile bool enabled = false;
+
 u32 tracked_skbs[NT_PREFILTER_SLOTS] = {};
 u32 tracked_heads[NT_PREFILTER_SLOTS] = {};
 
@@ -86,10 +89,12 @@ static __always_inline bool maybe_head(u64 head)
 
 /*
  * A new identity. 5.10 has no atomic that returns a value, and this program can
- * be interrupted by, or from 6.x preempted for, another that does the same. The
- * counter only rises, so two can at most read the same value; of those the
- * splitter (Moir and Anderson 1995: plain reads and writes) lets one pass. All
- * contenders are on one CPU, so program order is all the ordering it needs.
+ * be interrupted by another that does the same. The counter only rises, so two
+ * can at most read the same value; of those the splitter (Moir and Anderson
+ * 1995: plain reads and writes) lets one pass. All contenders are on one CPU, so
+ * program order is all the ordering it needs. Where BPF programs are preemptible, three
+ * tasks that preempt each other within these few instructions could still share
+ * an id; userspace then sees two starts, and closes the first journey as incomplete.
  */
 static __always_inline u32 id_new(u64 skb)
 {
@@ -165,7 +170,7 @@ static __always_inline bool head_leave(const struct nt_tracked *t)
 
 	if (held)
 		__sync_fetch_and_add(&held->refs, -1);
-	return true;
+	return held != NULL;
 }
 
 static __always_inline void head_hold(const struct nt_tracked *t)
@@ -176,16 +181,26 @@ static __always_inline void head_hold(const struct nt_tracked *t)
 		__sync_fetch_and_add(&held->refs, 1);
 }
 
-/* Index a head with one holder. An entry that is there belonged to a packet whose end was missed. */
-static __always_inline void head_insert(u64 head, u32 id, u64 print)
+/*
+ * Index a head with one holder. An entry that is there belonged to a packet whose
+ * end was missed. Never overwritten in one go: whether BPF_ANY created or
+ * replaced an entry is not told, and the prefilter has to count the one and not the other.
+ */
+static __always_inline void head_insert(u64 head, u32 id, u64 print, u32 probe)
 {
 	struct nt_held held = {.id = id, .refs = 1, .print = print};
+	long err;
 
 	held.start_ns = bpf_ktime_get_ns();
-	if (!bpf_map_update_elem(&heads, &head, &held, BPF_NOEXIST))
-		__sync_fetch_and_add(&tracked_heads[nt_prefilter_slot(head)], 1);
+	err = bpf_map_update_elem(&heads, &head, &held, BPF_NOEXIST);
+	if (err == -EEXIST) {
+		head_delete(head);
+		err = bpf_map_update_elem(&heads, &head, &held, BPF_NOEXIST);
+	}
+	if (err)
+		count_loss(probe, NT_LOSS_MAP);
 	else
-		bpf_map_update_elem(&heads, &head, &held, BPF_ANY);
+		__sync_fetch_and_add(&tracked_heads[nt_prefilter_slot(head)], 1);
 }
 
 static __always_inline struct nt_tracked *skb_insert(u64 skb, const struct nt_tracked *value)
@@ -210,21 +225,21 @@ static __always_inline void track_announce(struct nt_tracked *t)
 }
 
 /* An announced replacement did not happen: it holds the old head still. */
-static __always_inline void track_restore(struct nt_tracked *t)
+static __always_inline void track_restore(struct nt_tracked *t, u32 probe)
 {
 	if (head_of(t))
 		head_hold(t);
 	else
-		head_insert(t->head, t->id, t->print);
+		head_insert(t->head, t->id, t->print, probe);
 	t->flags &= ~NT_T_ANNOUNCED;
 }
 
-static __always_inline void track_rehead(struct nt_tracked *t, u64 head)
+static __always_inline void track_rehead(struct nt_tracked *t, u64 head, u32 probe)
 {
 	if (!(t->flags & NT_T_ANNOUNCED))
 		head_put(t);
 	t->head = head;
-	head_insert(head, t->id, t->print);
+	head_insert(head, t->id, t->print, probe);
 	t->flags &= ~NT_T_ANNOUNCED;
 }
 
@@ -260,6 +275,8 @@ static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 pri
 	struct nt_tracked value = {.head = head, .print = print, .flags = NT_T_NEW};
 	struct nt_tracked *t;
 
+	if (!enabled)
+		return NULL;
 	value.last_ns = bpf_ktime_get_ns();
 	value.id = id_new(skb);
 	if (!value.id) {
@@ -271,7 +288,7 @@ static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 pri
 		count_loss(probe, NT_LOSS_MAP);
 		return NULL;
 	}
-	head_insert(head, value.id, print);
+	head_insert(head, value.id, print, probe);
 	return t;
 }
 

@@ -11,6 +11,7 @@
 #define NT_T_NEW 0x1u	    /* its first event is yet to be sent */
 #define NT_T_ANNOUNCED 0x2u /* its head may be another one next time */
 #define NT_T_LOST 0x4u	    /* an event found no room in the ring */
+#define NT_T_RESHOW 0x8u    /* its headers changed: the next event carries a snapshot */
 
 /* skbs: address of an sk_buff to its journey. */
 struct nt_tracked {
@@ -21,7 +22,8 @@ struct nt_tracked {
 	u32 ifindex;
 	u32 netns;
 	u32 id;
-	u32 flags; /* NT_T_* */
+	u16 flags;   /* NT_T_* */
+	u16 network; /* offset of the network header from the head when last read */
 };
 
 /* heads: skb->head to the journey of those who hold it. */

@@ -317,6 +317,17 @@ static const struct nt_anno_DROP *last_drop(const struct open_journey *open)
 	return note ? note->payload : NULL;
 }
 
+/*
+ * Two CPUs that free two clones count the holders before they read the clock, so
+ * their ends may come in the other order. That none was left is final.
+ */
+static void note_holders(struct open_journey *open, const struct nt_event *ev)
+{
+	if (!(ev->kind & NT_F_SHARED))
+		open->unshared = true;
+	open->shared = !open->unshared;
+}
+
 /* Of several drops the last counts: until then another member could still arrive. */
 static void end_member(struct open_journey *open, const struct nt_event *ev)
 {
@@ -327,7 +338,7 @@ static void end_member(struct open_journey *open, const struct nt_event *ev)
 	member->alive = false;
 	member->outcome = member_outcome(&open->journey, member, ev);
 	open->alive--;
-	open->shared = ev->kind & NT_F_SHARED;
+	note_holders(open, ev);
 	if (member->outcome == OUTCOME_DROPPED)
 		open->drops[member_is_onlooker(&open->journey, member)] = last_drop(open);
 }
@@ -373,10 +384,11 @@ void open_journey_end(struct open_journey *open, const struct nt_end *end)
 		member->alive = false;
 		member->outcome = outcomes[end->how];
 		open->alive--;
-		open->shared = end->ev.kind & NT_F_SHARED;
+		note_holders(open, &end->ev);
 	}
 	if (!end->ev.skb) {
 		open->shared = false;
+		open->unshared = true;
 		open->pending = 0;
 	}
 	if (end->how == NT_END_MERGED)

@@ -25,6 +25,7 @@ struct open_journey {
 	u32 pending;	  /* clones announced by skb_clone and not seen yet */
 	u32 pending_taps; /* of those, clones that packet_rcv made */
 	bool shared;	  /* the kernel still counts holders of the head that was freed last */
+	bool unshared;	  /* an end was seen after which it counted none */
 	bool reheaded;	  /* that head is not the one which pending clones hold */
 	const struct nt_anno_DROP *drops[2]; /* the last; [1] is of an onlooker */
 

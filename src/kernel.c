@@ -49,7 +49,7 @@ void kernel_free(struct kernel *kernel)
 }
 
 /* A program that does nothing, of the kind that function probes run. */
-static int load_trial(enum bpf_attach_type attach_type)
+static int load_trial(enum bpf_prog_type type, enum bpf_attach_type attach_type)
 {
 	struct bpf_insn insns[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
@@ -57,27 +57,26 @@ static int load_trial(enum bpf_attach_type attach_type)
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type);
 
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "nt_trial", "GPL", insns, 2, &opts);
+	return bpf_prog_load(type, "nt_trial", "GPL", insns, 2, &opts);
 }
 
 /* kprobe.multi loads on 6.1 and fails at attach only, where fprobe is not built in. */
-static bool can_kprobe_multi(void)
+static int try_kprobe_multi(void)
 {
-	int prog = load_trial(BPF_TRACE_KPROBE_MULTI), link;
+	int prog = load_trial(BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI), link;
 	const char *symbols[] = {TRIAL_FUNCTION};
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .kprobe_multi.syms = symbols, .kprobe_multi.cnt = 1);
 
 	if (prog < 0)
-		return false;
+		return prog;
 	link = bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
 	close(prog);
-	if (link < 0)
-		return false;
-	close(link);
-	return true;
+	if (link >= 0)
+		close(link);
+	return link < 0 ? link : 0;
 }
 
-static bool can_kprobe(void)
+static int try_kprobe(void)
 {
 	FILE *file = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
 	struct perf_event_attr attr = {.size = sizeof(attr)};
@@ -85,7 +84,7 @@ static bool can_kprobe(void)
 	long fd;
 
 	if (!file)
-		return false;
+		return -EOPNOTSUPP;
 	if (fscanf(file, "%u", &type) != 1)
 		type = 0;
 	fclose(file);
@@ -93,23 +92,62 @@ static bool can_kprobe(void)
 	attr.kprobe_func = (u64)(unsigned long)TRIAL_FUNCTION;
 	fd = type ? syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC) : -1;
 	if (fd < 0)
-		return false;
+		return -errno;
 	close((int)fd);
-	return true;
+	return 0;
 }
 
-bool kernel_can(const struct kernel *kernel, enum backend backend)
+static int try_tracepoint(void)
+{
+	int prog = load_trial(BPF_PROG_TYPE_RAW_TRACEPOINT, 0), link;
+
+	if (prog < 0)
+		return prog;
+	link = bpf_raw_tracepoint_open("kfree_skb", prog);
+	close(prog);
+	if (link >= 0)
+		close(link);
+	return link < 0 ? link : 0;
+}
+
+int kernel_try(enum backend backend)
 {
 	switch (backend) {
 	case BACKEND_KPROBE_MULTI:
-		return can_kprobe_multi();
+		return try_kprobe_multi();
 	case BACKEND_KPROBE:
-		return can_kprobe();
+		return try_kprobe();
 	case BACKEND_TRACEPOINT:
-		return btf__find_by_name_kind(kernel->btf, "btf_trace_kfree_skb", BTF_KIND_TYPEDEF) > 0;
+		return try_tracepoint();
 	default:
-		return false;
+		return -EOPNOTSUPP;
 	}
+}
+
+/* Has the struct, or one inside it, a member of this name? */
+static bool has_member(const struct btf *btf, const struct btf_type *type, const char *name, int depth)
+{
+	const struct btf_member *member;
+	const struct btf_type *inner;
+	int i;
+
+	for (i = 0; type && btf_is_composite(type) && i < btf_vlen(type); i++) {
+		member = &btf_members(type)[i];
+		if (!strcmp(btf__name_by_offset(btf, member->name_off), name))
+			return true;
+		inner = btf__type_by_id(btf, member->type);
+		if (depth && has_member(btf, inner, name, depth - 1))
+			return true;
+	}
+	return false;
+}
+
+/* bpf_link_info tells of misses (kprobe_multi.missed) since they are counted. */
+bool kernel_counts_misses(const struct kernel *kernel)
+{
+	int id = btf__find_by_name_kind(kernel->btf, "bpf_link_info", BTF_KIND_STRUCT);
+
+	return id > 0 && has_member(kernel->btf, btf__type_by_id(kernel->btf, (u32)id), "missed", 3);
 }
 
 bool kernel_has_cookie(void)
@@ -152,7 +190,7 @@ static bool is_skb_pointer(const struct btf *btf, u32 id)
 	return type && btf_is_struct(type) && !strcmp(btf__name_by_offset(btf, type->name_off), "sk_buff");
 }
 
-/* Position of the skb among a function's parameters, -1 if BTF does not tell. */
+/* Position of the skb among a function's parameters: PROBE_ARG_UNKNOWN if BTF has no such function. */
 static int skb_argument(const struct btf *btf, const char *function)
 {
 	int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC), i;
@@ -160,16 +198,17 @@ static int skb_argument(const struct btf *btf, const char *function)
 
 	type = type ? btf__type_by_id(btf, type->type) : NULL;
 	if (!type || !btf_is_func_proto(type))
-		return -1;
+		return PROBE_ARG_UNKNOWN;
 	for (i = 0; i < btf_vlen(type); i++)
 		if (is_skb_pointer(btf, btf_params(type)[i].type))
 			return i;
-	return -1;
+	return PROBE_ARG_NONE;
 }
 
 static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset"};
 
 #define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
+#define MATCHES_MAX (2 * NT_PROBE_COUNT + N_VARIABLES)
 
 /* Hand each match, sorted by the search, to the row or variable that wanted it. */
 static void sort_matches_out(const struct symbol_match *matches, struct probe_facts *facts,
@@ -179,9 +218,10 @@ static void sort_matches_out(const struct symbol_match *matches, struct probe_fa
 				       &variables->per_cpu_offset};
 	unsigned int i, probe, variable;
 
-	for (i = 0; i < NT_PROBE_COUNT + N_VARIABLES; i++) {
-		for (probe = 0; probe < NT_PROBE_COUNT; probe++)
-			if (matches[i].wanted == probe_row(probe)->name)
+	for (i = 0; i < MATCHES_MAX; i++) {
+		for (probe = 0; matches[i].n && probe < NT_PROBE_COUNT; probe++)
+			if (matches[i].wanted == probe_row(probe)->name ||
+			    (matches[i].wanted == probe_row(probe)->alias && !facts[probe].symbol.n))
 				facts[probe].symbol = matches[i];
 		for (variable = 0; variable < N_VARIABLES; variable++)
 			if (matches[i].wanted == variable_names[variable] && matches[i].n)
@@ -192,26 +232,32 @@ static void sort_matches_out(const struct symbol_match *matches, struct probe_fa
 int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts,
 			struct kernel_variables *ret_variables)
 {
-	struct symbol_match matches[NT_PROBE_COUNT + N_VARIABLES] = {};
+	struct symbol_match *matches = calloc(MATCHES_MAX, sizeof(*matches));
 	unsigned int probe, i;
+	bool addresses;
 	int err;
+
+	if (!matches)
+		return -ENOMEM;
 
 	memset(ret_facts, 0, NT_PROBE_COUNT * sizeof(*ret_facts));
 	memset(ret_variables, 0, sizeof(*ret_variables));
 	for (probe = 0; probe < NT_PROBE_COUNT; probe++) {
 		const struct probe_row *row = probe_row(probe);
 
-		matches[probe].wanted = row->name;
+		matches[2 * probe].wanted = row->name;
+		matches[2 * probe + 1].wanted = row->alias ? row->alias : "";
 		ret_facts[probe].tracepoint = tracepoint_prototype(kernel->btf, row->name) != NULL;
-		ret_facts[probe].arg = row->access == PROBE_SKB_ARG ? skb_argument(kernel->btf, row->name) : -1;
+		ret_facts[probe].arg = row->access == PROBE_SKB_ARG ? skb_argument(kernel->btf, row->name) : PROBE_ARG_UNKNOWN;
 	}
 	for (i = 0; i < N_VARIABLES; i++) {
-		matches[NT_PROBE_COUNT + i].wanted = variable_names[i];
-		matches[NT_PROBE_COUNT + i].data = true;
+		matches[2 * NT_PROBE_COUNT + i].wanted = variable_names[i];
+		matches[2 * NT_PROBE_COUNT + i].data = true;
 	}
-	err = symbols_find(matches, NT_PROBE_COUNT + N_VARIABLES);
+	err = symbols_find(matches, MATCHES_MAX, &addresses);
 	if (!err)
 		sort_matches_out(matches, ret_facts, ret_variables);
+	free(matches);
 	return err;
 }
 

@@ -15,8 +15,11 @@ struct kernel;
 int kernel_open(struct kernel **ret_kernel);
 void kernel_free(struct kernel *kernel);
 
-/* Try whether probes can be attached in this way, by attaching one. */
-bool kernel_can(const struct kernel *kernel, enum backend backend);
+/* Try whether probes can be attached in this way, by attaching one. 0 or the negative errno of the trial. */
+int kernel_try(enum backend backend);
+
+/* Are hits counted that function probes missed because another program ran (6.7)? */
+bool kernel_counts_misses(const struct kernel *kernel);
 
 /* Do kprobe programs learn which probe called them (5.15)? */
 bool kernel_has_cookie(void);
@@ -29,7 +32,10 @@ struct kernel_variables {
 	u64 preempt_count, pcpu_hot, per_cpu_offset;
 };
 
-/* Fill facts[NT_PROBE_COUNT] and the addresses. 0, -EPERM if kernel addresses are hidden, or negative errno. */
+/*
+ * Fill facts[NT_PROBE_COUNT] and the addresses of variables. A kernel that hides
+ * addresses still tells names; then all addresses are 0. 0 or negative errno.
+ */
 int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts,
 			struct kernel_variables *ret_variables);
 

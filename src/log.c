@@ -7,17 +7,24 @@
 #include <string.h>
 
 static bool verbose_libbpf;
+static bool said;
 static char libbpf_reason[256];
 
 void log_say(const char *format, ...)
 {
 	va_list args;
 
+	said = true;
 	fputs("nettrace: ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+}
+
+bool log_said(void)
+{
+	return said;
 }
 
 static int on_libbpf_message(enum libbpf_print_level level, const char *format, va_list args)

@@ -8,6 +8,9 @@
 /* "nettrace: " and the message, one line. */
 void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Has anything been said yet? So that an error is explained once, where most is known of it. */
+bool log_said(void);
+
 /* Keep libbpf quiet; with verbose, let it speak. Its first complaint is kept for log_libbpf_reason. */
 void log_init(bool verbose);
 

@@ -44,13 +44,22 @@ static void on_signal(int signal)
 	stop_requested = 1;
 }
 
+/* A signal that we were started to ignore, as nohup does, stays ignored. */
+static void catch_signal(int signal, const struct sigaction *action)
+{
+	struct sigaction inherited;
+
+	if (!sigaction(signal, NULL, &inherited) && inherited.sa_handler != SIG_IGN)
+		sigaction(signal, action, NULL);
+}
+
 static void catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	catch_signal(SIGINT, &action);
+	catch_signal(SIGTERM, &action);
+	catch_signal(SIGHUP, &action);
 	action.sa_handler = SIG_IGN; /* a closed pipe is an error of write(), not a death */
 	sigaction(SIGPIPE, &action, NULL);
 }
@@ -63,18 +72,26 @@ static u64 now_ns(void)
 	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
 }
 
+static bool enough(const struct session *session)
+{
+	return session->options->count && session->printed >= session->options->count;
+}
+
 /* A journey is over: print it. Non-zero ends the trace: enough, or nobody reads. */
 static int on_journey(void *user, const struct journey *journey)
 {
 	struct session *session = user;
 	struct render_env env = {.dict = session->dict};
 
+	if (enough(session))
+		return 1;
 	render_text_journey(session->out, &env, journey);
 	session->printed++;
 	session->incomplete += journey->incomplete;
+	session->events += journey->n_events;
 	if (out_flush(session->out))
 		return out_error(session->out);
-	return session->options->count && session->printed == session->options->count;
+	return enough(session);
 }
 
 /* Names that rendering will want and only this host knows. */
@@ -98,7 +115,6 @@ static int on_record(void *user, const struct nt_event *record, size_t size, u32
 	struct session *session = user;
 	int err;
 
-	session->events++;
 	learn_names(session, record, size);
 	err = journey_set_add(session->journeys, record, size, cpu);
 	if (err == -EINVAL) {
@@ -108,55 +124,68 @@ static int on_record(void *user, const struct nt_event *record, size_t size, u32
 	return err;
 }
 
-static enum backend choose_backend(const struct kernel *kernel, enum backend wanted)
-{
-	static const enum backend order[] = {BACKEND_KPROBE_MULTI, BACKEND_KPROBE, BACKEND_TRACEPOINT};
-	size_t i;
-
-	if (wanted != BACKEND_AUTO)
-		return kernel_can(kernel, wanted) ? wanted : BACKEND_AUTO;
-	for (i = 0; i < sizeof(order) / sizeof(*order); i++)
-		if (kernel_can(kernel, order[i]))
-			return order[i];
-	return BACKEND_AUTO;
-}
-
 static int fail(int err, const char *what, const char *next)
 {
 	log_say("%s: %s%s%s", what, strerror(-err), next ? "; " : "", next ? next : "");
 	return err;
 }
 
+/* The backend asked for, or the first that this kernel allows. Negative errno of the last trial if none. */
+static int choose_backend(enum backend wanted)
+{
+	static const enum backend order[] = {BACKEND_KPROBE_MULTI, BACKEND_KPROBE, BACKEND_TRACEPOINT};
+	int err = -EOPNOTSUPP;
+	size_t i;
+
+	for (i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		if (wanted != BACKEND_AUTO && wanted != order[i])
+			continue;
+		err = kernel_try(order[i]);
+		if (!err)
+			return (int)order[i];
+	}
+	return err;
+}
+
+static int say_no_backend(int err, enum backend wanted)
+{
+	if (err == -EPERM || err == -EACCES)
+		return fail(err, "cannot attach probes",
+			    geteuid() ? "run as root" : "see /sys/kernel/security/lockdown and this container's limits");
+	if (wanted == BACKEND_AUTO)
+		return fail(err, "this kernel allows no probes that nettrace knows", NULL);
+	log_say("this kernel does not allow the %s backend: %s; try --backend auto", backend_name(wanted),
+		strerror(-err));
+	return err;
+}
+
 static int make_plan(struct session *session)
 {
-	enum backend backend = choose_backend(session->kernel, session->options->backend);
+	enum backend wanted = session->options->backend;
 	struct kernel_variables variables;
-	int err;
+	int backend = choose_backend(wanted), err;
 
-	if (backend == BACKEND_AUTO) {
-		if (geteuid())
-			return fail(-EPERM, "cannot attach probes", "run as root");
-		log_say("this kernel does not allow the %s backend; try --backend auto",
-			backend_name(session->options->backend));
-		return -EOPNOTSUPP;
-	}
+	if (backend < 0)
+		return say_no_backend(backend, wanted);
 	session->facts = calloc(NT_PROBE_COUNT, sizeof(*session->facts));
 	session->plan = calloc(1, sizeof(*session->plan));
 	if (!session->facts || !session->plan)
 		return fail(-ENOMEM, "cannot plan probes", NULL);
 	err = kernel_gather_facts(session->kernel, session->facts, &variables);
 	if (err)
-		return fail(err, "cannot read kernel symbols", "see /proc/sys/kernel/kptr_restrict");
-	probe_plan_make(backend, session->facts, session->plan);
-	return tracer_load(session->kernel, &variables, session->options, session->plan, &session->tracer);
+		return fail(err, "cannot read /proc/kallsyms", NULL);
+	probe_plan_make((enum backend)backend, session->facts, session->plan);
+	err = tracer_load(session->kernel, &variables, session->options, session->plan, &session->tracer);
+	if (err && !log_said())
+		fail(err, "cannot load programs", NULL);
+	return err;
 }
 
+/* The output comes last: a trace that cannot start leaves an older file as it is. */
 static int session_open(struct session *session)
 {
-	int err = out_open(session->options->output, &session->out);
+	int err;
 
-	if (err)
-		return fail(err, session->options->output, NULL);
 	session->dict = dict_new();
 	session->journeys = journey_set_new(on_journey, session);
 	if (!session->dict || !session->journeys)
@@ -165,9 +194,13 @@ static int session_open(struct session *session)
 	if (err)
 		return fail(err, "cannot read the kernel's types", "/sys/kernel/btf/vmlinux is needed");
 	err = kernel_name_drop_reasons(session->kernel, session->dict);
-	if (!err)
-		err = make_plan(session);
-	return err;
+	if (err)
+		return fail(err, "cannot name drop reasons", NULL);
+	err = make_plan(session);
+	if (err)
+		return err;
+	err = out_open(session->options->output, &session->out);
+	return err ? fail(err, session->options->output, "choose another -o") : 0;
 }
 
 static void session_close(struct session *session)
@@ -189,42 +222,54 @@ static int nap(u64 until_ns)
 	return nanosleep(&time, NULL);
 }
 
+/* Give up packets that nothing saw for long. That it failed once is no reason to stop. */
+static int sweep(struct session *session, u64 *next_ns)
+{
+	if (now_ns() < *next_ns)
+		return 0;
+	tracer_sweep(session->tracer, SWEEP_IDLE_NS, on_record, session);
+	*next_ns = now_ns() + SWEEP_INTERVAL_NS;
+	return session->out ? out_error(session->out) : 0;
+}
+
 /* Until a signal, --duration or --count. 0 or negative errno. */
 static int trace(struct session *session)
 {
-	u64 start = now_ns(), end = ~0ull, sweep = start + SWEEP_INTERVAL_NS;
+	u64 end = ~0ull, next_sweep_ns = now_ns() + SWEEP_INTERVAL_NS;
 	long got = 0;
 
 	if (session->options->duration_ns)
-		end = start + session->options->duration_ns;
+		end = now_ns() + session->options->duration_ns;
 	while (!stop_requested && now_ns() < end) {
 		got = source_ring_read(tracer_source(session->tracer), false, on_record, session);
-		if (got < 0 || (session->options->count && session->printed == session->options->count))
+		if (got >= 0)
+			got = sweep(session, &next_sweep_ns);
+		if (got < 0 || enough(session))
 			break;
-		if (now_ns() >= sweep) {
-			got = tracer_sweep(session->tracer, SWEEP_IDLE_NS, on_record, session);
-			sweep = now_ns() + SWEEP_INTERVAL_NS;
-			if (got < 0)
-				break;
-		}
 		nap(end);
 	}
 	return got < 0 ? (int)got : 0;
 }
 
-/* What is left in the rings and in flight, once no program can write any more. */
+/*
+ * What is left in the rings and in flight. Programs that were running when
+ * their links went may still be writing: they need microseconds.
+ */
 static int drain(struct session *session)
 {
+	int tries = 100;
 	long got;
 
-	if (session->options->count && session->printed == session->options->count)
-		return 0;
-	got = source_ring_read(tracer_source(session->tracer), true, on_record, session);
+	do {
+		if (enough(session))
+			return 0;
+		got = source_ring_read(tracer_source(session->tracer), true, on_record, session);
+		if (got == -EAGAIN)
+			nap(~0ull);
+	} while (got == -EAGAIN && tries--);
 	if (got < 0)
 		return (int)got;
-	if (session->options->count && session->printed == session->options->count)
-		return 0;
-	got = journey_set_finish(session->journeys);
+	got = enough(session) ? 0 : journey_set_finish(session->journeys);
 	return got < 0 ? (int)got : 0;
 }
 
@@ -248,10 +293,11 @@ static int run(struct session *session)
 	struct tracer_losses losses;
 	int err = session_open(session);
 
-	if (!err)
-		err = tracer_attach(session->tracer);
 	if (err)
 		return err;
+	err = tracer_attach(session->tracer);
+	if (err)
+		return fail(err, "no probe could be attached", NULL);
 	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->plan->backend),
 		tracer_attached(session->tracer), tracer_skipped(session->tracer));
 	err = trace(session);
@@ -259,8 +305,11 @@ static int run(struct session *session)
 	if (!err)
 		err = drain(session);
 	tracer_count_losses(session->tracer, &losses);
-	if (err != -EPIPE)
-		say_totals(session, &losses);
+	if (err == -EPIPE)
+		return err;
+	say_totals(session, &losses);
+	if (err && err != out_error(session->out))
+		fail(err, "tracing stopped", NULL);
 	return err;
 }
 

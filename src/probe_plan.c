@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* fn_plain_arg0 and so on exist for these positions; see nettrace.bpf.c. */
+/* fn_CLASS_argN exist up to this N; see FUNCTIONS in nettrace.bpf.c. */
+#define FUNCTION_ARG_MAX 3
+
 static const char *function_class(const struct probe_row *row)
 {
 	if (row->flags & NT_P_START)
@@ -49,10 +51,17 @@ static void skip(struct probe_plan *plan, struct probe_plan_entry *entry, const 
 	plan->n_skipped++;
 }
 
+/* The first places where the compiler may have left out an argument before ours. */
+static bool arguments_shifted(const struct symbol_match *symbol, int arg)
+{
+	return !symbol->n_exact && arg > 0;
+}
+
 static void plan_function(struct probe_plan *plan, struct probe_plan_entry *entry,
 			  const struct probe_row *row, const struct probe_facts *facts)
 {
 	const struct symbol_match *symbol = &facts->symbol;
+	int arg = facts->arg >= 0 ? facts->arg : (int)row->arg;
 
 	if (!symbol->n) {
 		skip(plan, entry, "this kernel has no such function (inlined, or its module is not loaded)");
@@ -62,10 +71,23 @@ static void plan_function(struct probe_plan *plan, struct probe_plan_entry *entr
 		skip(plan, entry, "%u functions have this name", symbol->n_exact);
 		return;
 	}
+	if (facts->arg == PROBE_ARG_NONE) {
+		skip(plan, entry, "on this kernel it takes no packet");
+		return;
+	}
+	if (arg > FUNCTION_ARG_MAX) {
+		skip(plan, entry, "on this kernel the packet is argument %d", arg);
+		return;
+	}
+	/* Elsewhere a wrong pointer is never found among the tracked; here it would be followed. */
+	if ((row->flags & NT_P_START) && arguments_shifted(symbol, arg)) {
+		skip(plan, entry, "the compiler changed its arguments (%s)", symbol->places[0].name);
+		return;
+	}
 	entry->attach = true;
 	entry->places = symbol->places;
 	entry->n_places = symbol->n;
-	name_program(entry, row, facts->arg >= 0 ? facts->arg : (int)row->arg);
+	name_program(entry, row, arg);
 	plan->n_attached++;
 }
 

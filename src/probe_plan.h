@@ -10,10 +10,13 @@
 #include "probe_table.h"
 #include "symbols.h"
 
+#define PROBE_ARG_UNKNOWN -1 /* BTF does not have the function */
+#define PROBE_ARG_NONE -2    /* BTF has it, and it takes no skb */
+
 /* What this kernel says about one row. Gathered by the live side. */
 struct probe_facts {
 	bool tracepoint;       /* the kernel has a tracepoint of that name */
-	int arg;	       /* position of the skb according to BTF, -1 if BTF does not know */
+	int arg;	       /* position of the skb according to BTF, or PROBE_ARG_* */
 	struct symbol_match symbol;
 };
 

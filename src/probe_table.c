@@ -14,11 +14,11 @@
 #define SKB_NF0 .access = PROBE_SKB_NFT, .arg = 0
 
 static const struct probe_row rows[NT_PROBE_COUNT] = {
-#define PROBE(probe, KIND, STAGE, SKB, PROGRAM, FLAGS, other_names, text) \
+#define PROBE(probe, KIND, STAGE, SKB, PROGRAM, FLAGS, older_name, text) \
 	[NT_PROBE_##probe] = {                                            \
 		.name = #probe,                                           \
 		.program = #PROGRAM,                                      \
-		.aliases = other_names,                                   \
+		.alias = older_name,                                   \
 		.note = text,                                             \
 		.kind = PROBE_##KIND,                                     \
 		.stage = NT_STAGE_##STAGE,                                \

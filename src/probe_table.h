@@ -22,7 +22,7 @@ enum probe_skb_access {
 struct probe_row {
 	const char *name;
 	const char *program; /* "SKB" or the name of an annotating program */
-	const char *aliases; /* '|' between them, or NULL */
+	const char *alias;   /* what older kernels call it, or NULL */
 	const char *note;    /* fixed timeline text, or NULL */
 	enum probe_kind kind;
 	enum nt_stage stage;

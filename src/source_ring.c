@@ -4,10 +4,12 @@
  *
  * Programs read the clock after they have reserved their record (emit.bpf.h).
  * So once a ring has been read up to a producer position that was sampled after
- * time T, every record still to come from it is younger than T. When that holds for all rings, the
- * records up to T are complete and can be handed on in order; the rest waits for the next round. A
- * record that is reserved but not committed stops its ring short, and the round hands nothing on
- * that is younger than the last complete one.
+ * time T, every record still to come from it is younger than T, but for the time
+ * that the reservation takes to leave the CPU's store buffer. When that holds
+ * for all rings, the records up to T are complete and can be handed on in order;
+ * the rest waits for the next round. A record that is reserved and not yet
+ * committed is waited for: it takes its program less than a microsecond, unless
+ * interrupted; then the round hands nothing on.
  */
 #include "source_ring.h"
 
@@ -21,6 +23,10 @@
 #include <unistd.h>
 
 #include "sort.h"
+
+/* Longer than stores stay in a store buffer, and than an annotation follows its snapshot with the same time. */
+#define SLACK_NS 100000
+#define BUSY_TRIES 4096
 
 struct ring {
 	unsigned long *consumer;
@@ -156,6 +162,16 @@ static bool keep_record(struct source_ring *source, const void *record, u32 size
 	return true;
 }
 
+static u32 committed_length(const u32 *header)
+{
+	u32 length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+	int tries = BUSY_TRIES;
+
+	while ((length & BPF_RINGBUF_BUSY_BIT) && tries--)
+		length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+	return length;
+}
+
 /* Copy a ring's records out, up to where its producer is now. False if it had to stop before. */
 static bool ring_take(struct source_ring *source, u32 cpu)
 {
@@ -166,7 +182,7 @@ static bool ring_take(struct source_ring *source, u32 cpu)
 
 	while (consumer < producer) {
 		const u32 *header = (const void *)(ring->data + (consumer & (source->ring_bytes - 1)));
-		u32 length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+		u32 length = committed_length(header);
 		u32 size = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
 		if (length & BPF_RINGBUF_BUSY_BIT) {
@@ -204,7 +220,7 @@ static void keep_rest(struct source_ring *source, size_t first)
 long source_ring_read(struct source_ring *source, bool last, source_record_fn on_record, void *user)
 {
 	size_t before = source->n_items, taken, i;
-	u64 complete_ns = now_ns();
+	u64 complete_ns = now_ns() - SLACK_NS;
 	bool whole = true;
 	int err = 0;
 	u32 cpu;
@@ -213,8 +229,8 @@ long source_ring_read(struct source_ring *source, bool last, source_record_fn on
 		whole &= ring_take(source, cpu);
 	taken = source->n_items - before;
 	/* A stuck ring must not starve the others for good: past half the room, order is given up. */
-	if (!whole && !last && source->arena_used < source->arena_bytes / 2)
-		return (long)taken;
+	if (!whole && source->arena_used < source->arena_bytes / 2)
+		return last ? -EAGAIN : (long)taken;
 	sort_items(source->items, source->n_items, source->scratch);
 	for (i = 0; !err && i < source->n_items; i++) {
 		const struct sort_item *item = &source->items[i];

@@ -22,9 +22,9 @@ void source_ring_free(struct source_ring *source);
 
 /*
  * Take what the rings hold and hand on everything older than this call. With
- * `last`, everything: call it so when no program can write any more. Returns
- * the number of records taken from the rings, or negative errno, or what the callback
- * returned if that was not 0.
+ * `last`, everything: call it so when no program is attached any more; -EAGAIN then
+ * means that one was still writing. Returns the number of records taken from the rings, or
+ * negative errno, or what the callback returned if that was not 0.
  */
 long source_ring_read(struct source_ring *source, bool last, source_record_fn on_record, void *user);
 

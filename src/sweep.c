@@ -155,12 +155,12 @@ int tracer_sweep(struct tracer *tracer, u64 idle_ns, source_record_fn on_record,
 	return err ? err : removed;
 }
 
-/* Hits that the kernel did not run a program for. Perf-event kprobes are not counted before 6.7. */
+/* Hits that the kernel did not run a program for. Raw tracepoints nest without loss until that was counted. */
 static void count_recursion(const struct tracer *tracer, struct tracer_losses *losses)
 {
 	struct bpf_program *program;
 
-	losses->recursion_known = tracer->plan->backend != BACKEND_KPROBE;
+	losses->recursion_known = tracer->plan->backend == BACKEND_TRACEPOINT || tracer->misses_counted;
 	bpf_object__for_each_program(program, tracer->skel->obj) {
 		struct bpf_prog_info info = {};
 		u32 size = sizeof(info);
@@ -169,8 +169,6 @@ static void count_recursion(const struct tracer *tracer, struct tracer_losses *l
 			continue;
 		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 			continue;
-		if (size < offsetof(struct bpf_prog_info, recursion_misses) + sizeof(info.recursion_misses))
-			losses->recursion_known = false;
 		losses->recursion += info.recursion_misses;
 	}
 }

@@ -46,7 +46,8 @@ static bool parse_line(char *text, struct line *ret_line)
 
 typedef int (*line_fn)(void *user, const struct line *line);
 
-static int each_symbol(line_fn on_line, void *user)
+/* *ret_addresses: false if the kernel hides them (kptr_restrict) and shows names only. */
+static int each_symbol(line_fn on_line, void *user, bool *ret_addresses)
 {
 	FILE *file = fopen("/proc/kallsyms", "re");
 	char text[1024];
@@ -63,7 +64,8 @@ static int each_symbol(line_fn on_line, void *user)
 		err = on_line(user, &line);
 	}
 	fclose(file);
-	return err ? err : any ? 0 : -EPERM;
+	*ret_addresses = any;
+	return err;
 }
 
 struct search {
@@ -76,13 +78,23 @@ static int compare_match(const void *a, const void *b)
 	return strcmp(((const struct symbol_match *)a)->wanted, ((const struct symbol_match *)b)->wanted);
 }
 
+/* ThinLTO renames a static function to NAME.llvm.HASH; it is the function all the same. */
+static bool is_exact(const char *suffix)
+{
+	return !*suffix || !strncmp(suffix, ".llvm.", strlen(".llvm."));
+}
+
 static void add_place(struct symbol_match *match, const struct line *line, bool exact)
 {
 	struct symbol_place *place;
 
-	if (exact && !match->n_exact)
-		match->n = 0; /* the function itself makes its variants irrelevant */
-	if (!exact && match->n_exact)
+	/*
+	 * The function itself makes its variants irrelevant, and the kernel's own makes
+	 * irrelevant a namesake in a module (raw_rcv is also a function of can_raw).
+	 */
+	if (exact && (!match->n_exact || (match->places[0].module[0] && !line->module[0])))
+		match->n = match->n_exact = 0;
+	if (match->n_exact && (!exact || (line->module[0] && !match->places[0].module[0])))
 		return;
 	match->n_exact += exact;
 	if (match->n == SYMBOL_VARIANTS)
@@ -100,23 +112,23 @@ static int on_search_line(void *user, const struct line *line)
 	struct symbol_match *match, key;
 	char base[64];
 
-	if (length >= sizeof(base) || strstr(line->name, ".cold") || strstr(line->name, ".llvm."))
+	if (length >= sizeof(base) || strstr(line->name, ".cold"))
 		return 0;
 	memcpy(base, line->name, length);
 	base[length] = 0;
 	key.wanted = base;
 	match = bsearch(&key, search->matches, search->n, sizeof(key), compare_match);
 	if (match && match->data == !is_text(line->type))
-		add_place(match, line, !line->name[length]);
+		add_place(match, line, is_exact(line->name + length));
 	return 0;
 }
 
-int symbols_find(struct symbol_match *matches, size_t n)
+int symbols_find(struct symbol_match *matches, size_t n, bool *ret_addresses)
 {
 	struct search search = {matches, n};
 
 	qsort(matches, n, sizeof(*matches), compare_match);
-	return each_symbol(on_search_line, &search);
+	return each_symbol(on_search_line, &search, ret_addresses);
 }
 
 struct symbol {
@@ -189,13 +201,16 @@ static int compare_symbol(const void *a, const void *b)
 int symbols_load(struct symbols **ret_symbols)
 {
 	struct symbols *symbols = calloc(1, sizeof(*symbols));
+	bool addresses = false;
 	int err;
 
 	if (!symbols)
 		return -ENOMEM;
 	err = add_string(symbols, "", &symbols->last_module);
 	if (!err)
-		err = each_symbol(on_load_line, symbols);
+		err = each_symbol(on_load_line, symbols, &addresses);
+	if (!err && !addresses)
+		err = -EPERM;
 	if (err) {
 		symbols_free(symbols);
 		return err;

@@ -3,6 +3,7 @@
 #ifndef NT_SYMBOLS_H
 #define NT_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "types.h"
@@ -18,7 +19,7 @@ struct symbol_place {
 
 struct symbol_match {
 	const char *wanted; /* the caller's */
-	int data;	    /* a variable, not a function */
+	bool data;	    /* a variable, not a function */
 	unsigned int n;	    /* places found; exact ones only, if there are any */
 	unsigned int n_exact;
 	struct symbol_place places[SYMBOL_VARIANTS];
@@ -26,18 +27,21 @@ struct symbol_match {
 
 /*
  * Look all `wanted` names up in one pass, since the kernel takes about 100 ms to
- * print the file; sorts `matches`. Never finds .cold parts. 0, -EPERM if
- * the kernel hides addresses (kptr_restrict), or negative errno.
+ * print the file; sorts `matches`. Never finds .cold parts. *ret_addresses is
+ * false if the kernel shows names but hides addresses (kptr_restrict). 0 or negative errno.
  */
-int symbols_find(struct symbol_match *matches, size_t n);
+int symbols_find(struct symbol_match *matches, size_t n, bool *ret_addresses);
 
 struct symbols;
 
-/* Load all text symbols, sorted. About 5 MB: only when an address needs a name. */
+/*
+ * Load all text symbols, sorted. About 5 MB: only when an address needs a name. 0, -EPERM if
+ * the kernel hides addresses, or negative errno.
+ */
 int symbols_load(struct symbols **ret_symbols);
 void symbols_free(struct symbols *symbols);
 
-/* "nf_hook_slow+0x96", with " [module]" behind if it is in one. False if no symbol is near. */
+/* "nf_hook_slow+0x96", with " [module]" behind if it is in one. 0, or -ENOENT if no symbol is near. */
 int symbols_text(const struct symbols *symbols, u64 address, char *buf, size_t size);
 
 #endif

@@ -81,20 +81,21 @@ static void freeze_options(struct tracer *tracer, const struct kernel *kernel,
 	rodata->has_cookie = tracer->plan->backend != BACKEND_TRACEPOINT && kernel_has_cookie();
 }
 
+/* "9 (ksoftirqd/0) S 2 …": a kernel thread, child of kthreadd; any task may call itself so. */
 static bool note_ksoftirqd(struct nettrace_bpf__bss *bss, const char *pid)
 {
-	unsigned int cpu, room = sizeof(bss->ksoftirqd_pid) / sizeof(*bss->ksoftirqd_pid);
-	char path[300], comm[32] = "";
+	unsigned int cpu, parent, room = sizeof(bss->ksoftirqd_pid) / sizeof(*bss->ksoftirqd_pid);
+	char path[300];
 	FILE *file;
+	int n;
 
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	if (!fgets(comm, sizeof(comm), file) || sscanf(comm, "ksoftirqd/%u", &cpu) != 1)
-		cpu = room;
+	n = fscanf(file, "%*u (ksoftirqd/%u) %*c %u", &cpu, &parent);
 	fclose(file);
-	if (cpu >= room)
+	if (n != 2 || parent != 2 || cpu >= room)
 		return false;
 	bss->ksoftirqd_pid[cpu] = (u32)strtoul(pid, NULL, 10);
 	return true;
@@ -157,8 +158,7 @@ static int tracer_open(struct tracer *tracer)
 	tracer->skel = nettrace_bpf__open();
 	if (!tracer->skel)
 		return -errno;
-	bpf_map__set_max_entries(tracer->skel->maps.rings, (u32)tracer->n_cpus);
-	return 0;
+	return bpf_map__set_max_entries(tracer->skel->maps.rings, (u32)tracer->n_cpus);
 }
 
 int tracer_load(const struct kernel *kernel, const struct kernel_variables *variables,
@@ -176,6 +176,7 @@ int tracer_load(const struct kernel *kernel, const struct kernel_variables *vari
 		err = choose_programs(tracer);
 	if (err)
 		goto fail;
+	tracer->misses_counted = kernel_counts_misses(kernel);
 	freeze_options(tracer, kernel, variables, options);
 	err = nettrace_bpf__load(tracer->skel);
 	if (err) {
@@ -215,38 +216,57 @@ static void count_attached(struct tracer *tracer, unsigned int probe, int err)
 	tracer->n_skipped++;
 }
 
-static int attach_addresses(struct tracer *tracer, struct bpf_program *program, const unsigned long *addresses,
-			    const u64 *cookies, size_t n)
-{
-	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .addrs = addresses, .cookies = (const void *)cookies, .cnt = n);
+/* What a kprobe.multi link attaches to. Names serve where the kernel hides addresses; they cost it a search. */
+struct multi_targets {
+	unsigned long addresses[NT_PROBE_COUNT * SYMBOL_VARIANTS];
+	const char *names[NT_PROBE_COUNT * SYMBOL_VARIANTS];
+	u64 cookies[NT_PROBE_COUNT * SYMBOL_VARIANTS];
+	unsigned int n;
+};
 
+static void collect_targets(const struct tracer *tracer, const char *program, struct multi_targets *targets)
+{
+	unsigned int i, j;
+
+	targets->n = 0;
+	for (i = 0; i < NT_PROBE_COUNT; i++) {
+		const struct probe_plan_entry *entry = &tracer->plan->entries[i];
+
+		if (!entry->attach || strcmp(entry->program, program))
+			continue;
+		for (j = 0; j < entry->n_places; j++, targets->n++) {
+			targets->addresses[targets->n] = entry->places[j].address;
+			targets->names[targets->n] = entry->places[j].name;
+			targets->cookies[targets->n] = i;
+		}
+	}
+}
+
+static int attach_targets(struct tracer *tracer, struct bpf_program *program, const struct multi_targets *targets,
+			  unsigned int first, unsigned int n)
+{
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .cookies = (const void *)&targets->cookies[first], .cnt = n);
+
+	if (targets->addresses[first])
+		opts.addrs = &targets->addresses[first];
+	else
+		opts.syms = (const char **)&targets->names[first];
 	return keep_link(tracer, bpf_program__attach_kprobe_multi_opts(program, NULL, &opts));
 }
 
 /* One link for all functions that share the program; one each if the kernel rejects some of them. */
 static void attach_multi(struct tracer *tracer, struct bpf_program *program, const char *name)
 {
-	unsigned long addresses[NT_PROBE_COUNT * SYMBOL_VARIANTS];
-	u64 cookies[NT_PROBE_COUNT * SYMBOL_VARIANTS];
-	unsigned int i, j, n = 0;
-	int err;
+	struct multi_targets targets;
+	unsigned int i;
+	int err, alone;
 
-	for (i = 0; i < NT_PROBE_COUNT; i++) {
-		const struct probe_plan_entry *entry = &tracer->plan->entries[i];
-
-		if (!entry->attach || strcmp(entry->program, name))
-			continue;
-		for (j = 0; j < entry->n_places; j++, n++) {
-			addresses[n] = entry->places[j].address;
-			cookies[n] = i;
-		}
-	}
-	err = attach_addresses(tracer, program, addresses, cookies, n);
-	for (i = 0; i < n; i++) {
-		int alone = err ? attach_addresses(tracer, program, &addresses[i], &cookies[i], 1) : 0;
-
-		if (!i || cookies[i] != cookies[i - 1])
-			count_attached(tracer, (unsigned int)cookies[i], alone);
+	collect_targets(tracer, name, &targets);
+	err = attach_targets(tracer, program, &targets, 0, targets.n);
+	for (i = 0; i < targets.n; i++) {
+		alone = err ? attach_targets(tracer, program, &targets, i, 1) : 0;
+		if (!i || targets.cookies[i] != targets.cookies[i - 1])
+			count_attached(tracer, (unsigned int)targets.cookies[i], alone);
 	}
 }
 
@@ -273,7 +293,7 @@ static int attach_kprobe(struct tracer *tracer, struct bpf_program *program, con
 	if (tracer->skel->rodata->has_cookie)
 		opts.bpf_cookie = entry->probe;
 	for (i = 0; !err && i < entry->n_places; i++) {
-		if (!opts.bpf_cookie)
+		if (!tracer->skel->rodata->has_cookie)
 			name_addresses(tracer, entry->probe, entry->places[i].address);
 		err = keep_link(tracer, bpf_program__attach_kprobe_opts(program, entry->places[i].name, &opts));
 	}
@@ -318,6 +338,7 @@ int tracer_attach(struct tracer *tracer)
 		for (i = 0; i < NT_PROBE_COUNT; i++)
 			if (tracer->plan->entries[i].attach && attach_rank(probe_row(i)) == rank)
 				attach_entry(tracer, &tracer->plan->entries[i]);
+	tracer->skel->bss->enabled = true;
 	return tracer->n_attached ? 0 : -ENOENT;
 }
 

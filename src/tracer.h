@@ -32,7 +32,7 @@ int tracer_load(const struct kernel *kernel, const struct kernel_variables *vari
  */
 int tracer_attach(struct tracer *tracer);
 
-/* Detach everything, starts first. No program writes after this. */
+/* Detach everything, starts first. A program that runs on another CPU at this moment may still write. */
 void tracer_detach(struct tracer *tracer);
 void tracer_free(struct tracer *tracer);
 

@@ -14,6 +14,7 @@ struct tracer {
 	unsigned int n_links, links_room;
 	unsigned int n_attached, n_skipped;
 	int n_cpus;
+	bool misses_counted;
 	size_t ring_bytes;
 	int *ring_fds;
 	struct source_ring *source;

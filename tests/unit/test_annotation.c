@@ -111,7 +111,7 @@ static void hooks(void **state)
 static void chains_of_iptables(void **state)
 {
 	struct nt_anno_XTABLE xtable = {.hook = 0, .table = "mangle"};
-	struct nt_anno_TABLE table = {.family = 2, .table = "filter", .chain = "INPUT"};
+	struct nt_anno_TABLE table = {.table = "filter", .chain = "INPUT"};
 
 	(void)state;
 	expect_text(NT_ANNO_XTABLE, &xtable, "iptables table:mangle, chain:PREROUTING");

@@ -76,8 +76,8 @@ static void every_row(void **state)
 			assert_true(row->flags & NT_P_START);
 		if (row->flags & NT_P_START)
 			assert_false(row->flags & NT_P_END);
-		if (row->aliases)
-			assert_non_null(*row->aliases ? row->aliases : NULL);
+		if (row->alias)
+			assert_non_null(*row->alias ? row->alias : NULL);
 		if (row->note)
 			assert_null(strpbrk(row->note, "*\n"));
 		for (unsigned int j = 0; j < i; j++)
