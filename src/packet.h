@@ -10,13 +10,15 @@
 
 /*
  * Read the headers in a snapshot. Never reads past captured_bytes; whatever is
- * missing or malformed leaves its fields zero (l3_proto 0: not IP at all).
+ * missing or malformed leaves its fields zero (l3_proto 0: no IP header where
+ * there should be one; no_transport also tells that an ARP body is not there).
+ * snapshot->len_bytes is taken to count from the network header on.
  */
 void packet_parse(const struct nt_snapshot *snapshot, struct nt_flow *ret_flow);
 
 /*
- * "ICMP: 10.0.0.1 -> 10.0.0.2 ping request, seq: 1, id: 7" and its kin. Always
- * terminates buf and returns the length written, cut to size - 1.
+ * "ICMP: 10.0.0.1 -> 10.0.0.2 ping request, seq: 1, id: 7" and its kin, at most
+ * 170 bytes. Always terminates buf and returns the length written, cut to size - 1.
  */
 size_t packet_text(const struct nt_flow *flow, char *buf, size_t size);
 
