@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# usage: scripts/test.sh [all|fast|unit|vm] [KERNEL]...
+#
+# Builds nettrace and tests it; installs what that needs and this machine lacks.
+#
+#   fast   unit tests, tests on this machine, tests in guests with the kernels 6.1 and 7.x (the default)
+#   all    the same with the kernels 5.10, 6.1, 6.12 and 7.x, and the long variants
+#   unit   unit tests only
+#   vm     tests in guests only
+#
+# KERNEL (5.10, 6.1, 6.12, 7.x) restricts the guests. The whole output of each stage is kept in build/test-logs. The
+# last line is `N passed, N failed`; exit status 1 if a test failed, a stage died or no test ran.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+logs=build/test-logs
+
+# count KIND: over the logs of all stages.
+count() { cat "$logs"/*.log | grep -c "^$1 - " || true; }
+
+# stage NAME COMMAND...: a stage which fails without naming a failed test has died, and counts as a failed test itself.
+# Returns the command's status.
+stage() {
+	local name=$1 log=$logs/${1// /-}.log status=0 began=$SECONDS
+	shift
+	printf '\n== %s\n' "$name"
+	"$@" </dev/null 2>&1 | tee "$log" || status=$?
+	# 1 is how test runners say that a test failed; 2 is make's way to pass that on.
+	if ((status > 2)) || { ((status)) && ! grep -q '^not ok - ' "$log"; }; then
+		echo "not ok - $name died with status $status" | tee -a "$log"
+	fi
+	printf '== %s: %d s\n' "$name" "$((SECONDS - began))"
+	return "$status"
+}
+
+# shellcheck disable=SC2317 # called through stage
+native_tests() {
+	local test failed=0
+	for test in tests/native/*.sh; do
+		bash "$test" || failed=1
+	done
+	return "$failed"
+}
+
+# One boot for all tests of a kernel, and one for those which want a NIC.
+guest_tests() {
+	local kernel=$1 long=()
+	[[ $selection != all ]] || long=(env NETTRACE_LONG=1)
+	stage "$kernel" scripts/vm.sh --kernel "$kernel" --timeout 1800 -- "${long[@]}" tests/vm/run.sh || true
+	if compgen -G 'tests/vm/*.nic.test.sh' >/dev/null; then
+		stage "$kernel nic" scripts/vm.sh --kernel "$kernel" --nic --timeout 1800 -- tests/vm/run.sh --nic || true
+	fi
+}
+
+run_stages() {
+	local kernel packages=(all)
+	[[ $selection != unit ]] || packages=(build test)
+	stage packages scripts/deps.sh "${packages[@]}" || return 0
+	stage build make -s -j "$(nproc)" || return 0
+	[[ $selection == vm ]] || stage unit make -s check || true
+	[[ $selection != unit ]] || return 0
+	if [[ $selection != vm && -d tests/native ]]; then
+		stage native native_tests || true
+	fi
+	for kernel in "${kernels[@]}"; do
+		guest_tests "$kernel"
+	done
+}
+
+# Each failed test with its diagnostics.
+list_failures() {
+	local log
+	for log in "$logs"/*.log; do
+		awk -v stage="$(basename "$log" .log)" '
+			/^not ok - / { shown = 1; print stage ": " substr($0, 10); next }
+			/^#/ && shown { print "    " $0; next }
+			{ shown = 0 }' "$log"
+	done
+}
+
+report() {
+	local passed failed skipped
+	passed=$(count ok) failed=$(count 'not ok') skipped=$(count skip)
+	if ((passed + failed == 0)); then
+		echo 'not ok - no test ran' >"$logs/all.log"
+		failed=1
+	fi
+	if ((failed)); then
+		printf '\nfailed (%s has the details):\n' "$logs"
+		list_failures
+	fi
+	printf '\n%d passed, %d failed' "$passed" "$failed"
+	((skipped == 0)) || printf ', %d skipped' "$skipped"
+	echo
+	((failed == 0))
+}
+
+main() {
+	local kernel
+	selection=fast
+	case ${1:-} in
+	-h | --help) print_help && return ;;
+	all | fast | unit | vm) selection=$1 && shift ;;
+	esac
+	kernels=("${known_kernels[@]}")
+	[[ $selection != fast ]] || kernels=(6.1 7.x)
+	for kernel in "$@"; do
+		[[ " ${known_kernels[*]} " == *" $kernel "* ]] || usage_error "no kernel or selection '$kernel'"
+	done
+	(($# == 0)) || kernels=("$@")
+
+	cd "$repo"
+	mkdir -p "$logs"
+	rm -f "$logs"/*.log
+	run_stages
+	report
+}
+
+# On one line, so that bash needs no more of this file when it is changed meanwhile.
+main "$@"; exit

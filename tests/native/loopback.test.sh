@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The machine's own kernel, which may lack kprobes: `nettrace -p icmp --addr 127.0.0.1 -c 4` prints exactly four journeys.
+set -u
+repo=$(cd "$(dirname "$0")/../.." && pwd)
+NETTRACE=${NETTRACE:-$repo/build/nettrace}
+# shellcheck source-path=SCRIPTDIR source=../vm/lib.sh
+. "$repo/tests/vm/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../vm/blocks.sh
+. "$repo/tests/vm/blocks.sh"
+# The topology is a guest's, this machine may have namespaces of the same names.
+topology_down() { :; }
+
+if ((EUID != 0)); then
+	skip 'four journeys on loopback' 'not root'
+	exit 0
+fi
+if ! bpftool prog list >/dev/null 2>"$scratch/bpf"; then
+	skip 'four journeys on loopback' "BPF is refused here: $(head -n 1 "$scratch/bpf")"
+	exit 0
+fi
+if ! start_nettrace "$scratch/out" -p icmp --addr 127.0.0.1 -c 4 2>"$scratch/start"; then
+	not_ok 'nettrace traces this machine' "$(<"$scratch/start")"
+	exit 1
+fi
+# Ended by us: it shall be nettrace which ends first.
+ping -q -i 0.2 127.0.0.1 >/dev/null &
+pinger=$!
+wait_nettrace 30
+equal 'it ends by itself with status 0' 0 "$nettrace_status"
+kill "$pinger"
+wait "$pinger" 2>/dev/null
+read_blocks "$scratch/out"
+equal 'exactly four journeys, all complete' '4 0' "$n_blocks $n_incomplete"
+check 'well-formed' all_well_formed
+# Other pings of this machine may be among them, but not half of a packet.
+equal 'requests consumed and replies delivered' 4 \
+	"$(($(count_blocks request '' '' 127.0.0.1 127.0.0.1 consumed) + $(count_blocks reply '' '' 127.0.0.1 127.0.0.1 delivered)))"
+check 'request and reply of an echo' eval "(( \$(count_blocks request) == 2 && \$(count_blocks reply) == 2 ))"
+check 'readiness and totals' grep -qE "^nettrace: 4 journeys \(0 incomplete\), [0-9]+ events, lost: ring 0, map 0, id 0, " "$scratch/out.err"
+check 'one readiness line' eval "[[ \$(wc -l <'$scratch/out.err') == 2 && \$(head -n 1 '$scratch/out.err') =~ \$readiness_regex ]]"
+! grep -q '^not ok' "$scratch"/* 2>/dev/null

@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2154 # scratch and nettrace come from lib.sh, which is sourced before
+# Helpers to check nettrace's text output. read_blocks first; the others look at what it found.
+
+blocks_awk=$(dirname "${BASH_SOURCE[0]}")/blocks.awk
+blocks=$scratch/blocks
+
+# read_blocks FILE: sets n_blocks, n_events, n_incomplete.
+read_blocks() {
+	awk -f "$blocks_awk" "$1" >"$blocks" || return
+	# shellcheck disable=SC2034 # for the tests
+	IFS=$'\t' read -r _ n_blocks n_events n_incomplete < <(grep '^sum' "$blocks")
+}
+
+# Nothing but well-formed blocks, one packet in each.
+all_well_formed() { ! grep -m 10 '^bad' "$blocks"; }
+
+# count_blocks [TYPE|''] [SEQ|''] [ID|''] [SOURCE|''] [DESTINATION|''] [OUTCOME|'']: of the echoes.
+count_blocks() {
+	awk -F '\t' -v type="${1-}" -v seq="${2-}" -v id="${3-}" -v from="${4-}" -v to="${5-}" -v outcome="${6-}" '
+		$1 == "block" && (type == "" || $2 == type) && (seq == "" || $3 == seq) && (id == "" || $4 == id) &&
+			(from == "" || $5 == from) && (to == "" || $6 == to) && (outcome == "" || $7 == outcome) { n++ }
+		END { print n + 0 }' "$blocks"
+}
+
+# functions_of TYPE SEQ: of that echo's block or blocks, a line each.
+functions_of() { awk -F '\t' -v type="$1" -v seq="$2" '$1 == "block" && $2 == type && $3 == seq { print $9 }' "$blocks"; }
+
+# equal NAME WANTED GOT
+equal() {
+	if [[ $2 == "$3" ]]; then
+		ok "$1"
+	else
+		not_ok "$1" "wanted: $2" "got:    $3"
+	fi
+}
+
+# same_path NAME WANTED GOT: like equal, but a function in WANTED which ends with `?` may be absent.
+same_path() {
+	local name=$1 wanted=$2 word pattern=''
+	for word in $wanted; do
+		case $word in
+		*\?) pattern+="(${word%\?} )?" ;;
+		*) pattern+="$word " ;;
+		esac
+	done
+	if [[ "$3 " =~ ^${pattern}$ ]]; then
+		ok "$name"
+	else
+		not_ok "$name" "wanted: $wanted" "got:    $3"
+	fi
+}
+
+# same_reply_path NAME HEAD GOT: to a raw socket. Its reader may run on another CPU while the kernel is still busy with
+# the original, so that what follows HEAD are two orders, mixed.
+same_reply_path() {
+	local name=$1 wanted="$2 skb_clone raw_rcv" got=$3 head tail word original='' clone='' rest=''
+	head=${got%% raw_rcv *} tail=${got#* raw_rcv }
+	for word in $tail; do
+		case $word in
+		icmp_rcv | ping_rcv | kfree_skb) original+="$word " ;;
+		skb_copy_datagram_iovec | consume_skb) clone+="$word " ;;
+		*) rest+="$word " ;;
+		esac
+	done
+	if [[ $original == 'icmp_rcv ping_rcv kfree_skb ' && $clone == 'skb_copy_datagram_iovec consume_skb ' && -z $rest ]]; then
+		same_path "$name" "$wanted" "$head raw_rcv"
+	else
+		not_ok "$name" "wanted: $wanted, then mixed: icmp_rcv ping_rcv kfree_skb; skb_copy_datagram_iovec consume_skb" "got:    $got"
+	fi
+}
+
+# What stderr must hold after a run without trouble: readiness, totals, nothing else.
+readiness_regex='^nettrace: tracing, (kprobe-multi|kprobe|tracepoint) backend, [1-9][0-9]* probes \([0-9]+ skipped\)$'
+
+# check_stderr NAME FILE JOURNEYS EVENTS INCOMPLETE: and nothing was lost, as far as the kernel can tell.
+check_stderr() {
+	local totals="nettrace: $3 journeys ($5 incomplete), $4 events, lost: ring 0, map 0, id 0, recursion "
+	if [[ $(wc -l <"$2") == 2 && $(head -n 1 "$2") =~ $readiness_regex && $(tail -n 1 "$2") =~ ^"$totals"(0|unknown)$ ]]; then
+		ok "$1"
+	else
+		not_ok "$1" "wanted: readiness, then $totals" "got:" "$(head -n 20 "$2")"
+	fi
+}
+
+# wait_for SECONDS COMMAND...: polls.
+wait_for() {
+	local tries=$(($1 * 20))
+	shift
+	until "$@"; do
+		((tries-- > 0)) || return 1
+		sleep 0.05
+	done
+}
+
+# trace OUT TRAFFIC ARGUMENT...: runs nettrace while the function TRAFFIC works, ends it as Ctrl-C would, reads its blocks.
+trace() {
+	local out=$1 traffic=$2
+	shift 2
+	start_nettrace "$out" "$@" || return
+	"$traffic" >"$scratch/traffic" 2>&1 || cat "$scratch/traffic"
+	stop_nettrace
+	read_blocks "$out"
+}
+
+# Which backends this kernel can have: kprobe.multi is built on fprobe, without which this function does not exist.
+has_kprobe_multi() { grep -q ' register_fprobe_ips$' /proc/kallsyms; }
+
+# Neighbours that need no ARP, for when the link is too bad for it.
+know_neighbours() {
+	local va vb
+	va=$(in_a cat /sys/class/net/va/address) vb=$(in_b cat /sys/class/net/vb/address)
+	ip -n a neighbour replace 10.7.0.2 lladdr "$vb" dev va && ip -n b neighbour replace 10.7.0.1 lladdr "$va" dev vb
+}
