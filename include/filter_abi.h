@@ -175,7 +175,8 @@ static inline int nt_filter_matches(const volatile struct nt_filter *filter, con
 
 	if ((match & NT_MATCH_L3) && f->l3_proto != filter->l3_proto)
 		return 0;
-	if ((match & NT_MATCH_L4) && (f->l4_proto != filter->l4_proto || !f->l3_proto || f->l3_proto == NT_ETH_ARP))
+	if ((match & NT_MATCH_L4) &&
+	    (f->l4_proto != filter->l4_proto || (f->l3_proto != NT_ETH_IPV4 && f->l3_proto != NT_ETH_IPV6)))
 		return 0;
 	if ((match & (NT_MATCH_SADDR | NT_MATCH_DADDR | NT_MATCH_ADDR)) && !nt_addresses_match(filter, match, f))
 		return 0;
