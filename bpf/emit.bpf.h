@@ -79,6 +79,15 @@ static __always_inline void fill_event(struct nt_event *ev, struct sk_buff *skb,
 	ev->netns = t->netns;
 }
 
+/* skb->len counts from data, which may stand before or behind the network header. */
+static __always_inline u32 length_from_network(struct sk_buff *skb, u32 flags)
+{
+	void *head = BPF_CORE_READ(skb, head);
+	u32 data = (u32)((void *)BPF_CORE_READ(skb, data) - head);
+
+	return data + BPF_CORE_READ(skb, len) - network_offset(skb, head, flags);
+}
+
 static __always_inline void capture_bytes(struct nt_snapshot *record, struct sk_buff *skb, u32 flags)
 {
 	void *head = BPF_CORE_READ(skb, head);
@@ -110,7 +119,7 @@ static __always_inline bool emit_snapshot(struct nt_event *ev, struct sk_buff *s
 	if (!record)
 		return false;
 	record->ev.kind = (ev->kind & ~(NT_KIND_MASK | (more ? NT_F_END | NT_F_SHARED : 0))) | NT_SNAPSHOT;
-	record->len_bytes = BPF_CORE_READ(skb, len);
+	record->len_bytes = length_from_network(skb, flags);
 	record->transport = NT_NO_LAYER;
 	record->protocol = BPF_CORE_READ(skb, protocol);
 	record->vlan_tci = BPF_CORE_READ(skb, vlan_tci);

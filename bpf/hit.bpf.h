@@ -37,7 +37,7 @@ static __always_inline bool moved_layer(struct sk_buff *skb, u64 head, u32 netwo
 
 	if (network == t->network)
 		return false;
-	read_flow_at(skb, (void *)head, t->network, &flow);
+	read_flow_at(skb, (void *)head, t->network, false, &flow);
 	return (u32)flow_print(&flow) == (u32)t->print;
 }
 
@@ -93,7 +93,7 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	known = take_sight(&sight, skb, head, t);
 	if ((flags & NT_P_START) || nt_life_needs_header(flags, &sight)) {
 		network = network_offset(skb, (void *)head, flags);
-		read_flow_at(skb, (void *)head, network, &flow);
+		read_flow_at(skb, (void *)head, network, flags & NT_P_AT_DATA, &flow);
 		print = flow_print(&flow);
 		sight.same_header = same_header(&sight, print, known);
 	}

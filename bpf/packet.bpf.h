@@ -7,13 +7,13 @@
 #include "kernel.bpf.h"
 #include "probes.h"
 
-#define ETH_P_IP 0x0800
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
-#define IPPROTO_ICMP 1
-#define IPPROTO_TCP 6
 #define IP_FRAGMENT_OFFSET 0x1fff
+#define IP_MORE_FRAGMENTS 0x2000
+#define IP6_FRAGMENT_OFFSET 0xfff8
 #define VLAN_TAG_BYTES 4
+#define IP6_EXTENSIONS_MAX 4
 
 #define swap16(x) ((u16)__builtin_bswap16(x))
 #define swap32(x) ((u32)__builtin_bswap32(x))
@@ -31,7 +31,34 @@ struct ipv4_header {
 	u32 daddr;
 };
 
-/* The first eight bytes of any transport header, seen as ICMP or as ports. */
+struct ipv6_header {
+	u32 version_class_label;
+	u16 payload_length;
+	u8 next;
+	u8 hop_limit;
+	u32 saddr[4];
+	u32 daddr[4];
+};
+
+/* Any IPv6 extension header begins so; of a fragment header `rest` are its offset and id. */
+struct ipv6_extension {
+	u8 next;
+	u8 length;
+	u16 offset;
+	u32 id;
+};
+
+enum { IP6_HOP_BY_HOP = 0, IP6_ROUTING = 43, IP6_FRAGMENT = 44, IP6_AUTH = 51, IP6_DESTINATION = 60 };
+
+struct arp_body {
+	u16 operation;
+	u8 sender_mac[6];
+	u8 sender[4];
+	u8 target_mac[6];
+	u8 target[4];
+};
+
+/* As much of a transport header as is looked at, seen as ICMP or as TCP and UDP. */
 union transport_header {
 	struct {
 		u8 type;
@@ -44,8 +71,27 @@ union transport_header {
 		u16 source;
 		u16 dest;
 		u32 seq;
+		u32 ack;
+		u8 data_offset;
+		u8 flags;
 	} port;
 };
+
+#define ICMP_BYTES 8
+#define TCP_BYTES 14
+#define UDP_BYTES 8
+
+/* Where headers are: offsets from skb->head, and the end of what is readable there. */
+struct linear {
+	void *head;
+	u32 tail;
+};
+
+static __always_inline bool linear_read(const struct linear *from, u32 offset, void *to, u32 size)
+{
+	/* A driver may have left everything in page fragments: nothing to read at this probe. */
+	return offset + size <= from->tail && !bpf_probe_read_kernel(to, size, from->head + offset);
+}
 
 /*
  * Offset of the network header from skb->head. While a driver hands a packet up,
@@ -58,64 +104,179 @@ static __always_inline u32 network_offset(struct sk_buff *skb, void *head, u32 f
 	return BPF_CORE_READ(skb, network_header);
 }
 
-static __always_inline bool read_ipv4(void *head, u32 offset, u32 tail, struct nt_flow *flow)
+static __always_inline void read_icmp(const struct linear *from, u32 offset, struct nt_flow *flow)
 {
-	union transport_header transport = {};
-	struct ipv4_header ip;
-	u32 header_bytes;
+	union transport_header h;
 
-	/* A driver may have left everything in page fragments: nothing to read at this probe. */
-	if (offset + sizeof(ip) > tail || bpf_probe_read_kernel(&ip, sizeof(ip), head + offset))
+	if (!linear_read(from, offset, &h, ICMP_BYTES)) {
+		flow->no_transport = NT_TRANSPORT_CUT;
+		return;
+	}
+	flow->icmp_type = (u16)(h.icmp.type << 8 | h.icmp.code);
+	if (!nt_flow_is_echo(flow))
+		return;
+	flow->echo_id = swap16(h.icmp.id);
+	flow->echo_seq = swap16(h.icmp.seq);
+}
+
+static __always_inline void read_ports(const struct linear *from, u32 offset, u32 end, struct nt_flow *flow)
+{
+	bool tcp = flow->l4_proto == NT_IP_TCP;
+	u32 header_bytes = UDP_BYTES;
+	union transport_header h;
+
+	if (!linear_read(from, offset, &h, tcp ? TCP_BYTES : UDP_BYTES)) {
+		flow->no_transport = NT_TRANSPORT_CUT;
+		return;
+	}
+	flow->sport = swap16(h.port.source);
+	flow->dport = swap16(h.port.dest);
+	if (tcp) {
+		flow->tcp_seq = swap32(h.port.seq);
+		flow->tcp_ack = swap32(h.port.ack);
+		flow->tcp_flags = h.port.flags;
+		header_bytes = (h.port.data_offset >> 4) * 4;
+	}
+	if (offset + header_bytes < end)
+		flow->payload_bytes = end - offset - header_bytes;
+}
+
+static __always_inline void read_transport(const struct linear *from, u32 offset, u32 end, struct nt_flow *flow)
+{
+	if (flow->no_transport)
+		return;
+	if (flow->l4_proto == NT_IP_ICMP || flow->l4_proto == NT_IP_ICMPV6)
+		read_icmp(from, offset, flow);
+	else if (flow->l4_proto == NT_IP_TCP || flow->l4_proto == NT_IP_UDP)
+		read_ports(from, offset, end, flow);
+}
+
+/* `end`: where the packet ends, padding included. total_length is not filled in before __ip_local_out. */
+static __always_inline bool read_ipv4(const struct linear *from, u32 offset, u32 end, bool received,
+				      struct nt_flow *flow)
+{
+	struct ipv4_header ip;
+	u32 header_bytes, total;
+
+	if (!linear_read(from, offset, &ip, sizeof(ip)))
 		return false;
 	header_bytes = (ip.version_ihl & 0x0f) * 4;
 	if ((ip.version_ihl >> 4) != 4 || header_bytes < sizeof(ip))
 		return false;
-	flow->l3_proto = ETH_P_IP;
+	total = swap16(ip.total_length);
+	if (received && total >= header_bytes && offset + total < end)
+		end = offset + total;
+	flow->l3_proto = NT_ETH_IPV4;
 	flow->l4_proto = ip.protocol;
 	flow->ip_id = swap16(ip.id);
 	flow->saddr[2] = flow->daddr[2] = swap32(0xffff);
 	flow->saddr[3] = ip.saddr;
 	flow->daddr[3] = ip.daddr;
-	if (ip.fragment & swap16(IP_FRAGMENT_OFFSET)) {
+	flow->len_bytes = end - offset;
+	if (ip.fragment & swap16(IP_FRAGMENT_OFFSET | IP_MORE_FRAGMENTS))
+		flow->fragment = 1;
+	if (ip.fragment & swap16(IP_FRAGMENT_OFFSET))
 		flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
-		return true;
-	}
-	if (offset + header_bytes + sizeof(transport) > tail ||
-	    bpf_probe_read_kernel(&transport, sizeof(transport), head + offset + header_bytes)) {
-		flow->no_transport = NT_TRANSPORT_CUT;
-		return true;
-	}
-	if (ip.protocol == IPPROTO_ICMP) {
-		flow->icmp_type = (u16)(transport.icmp.type << 8 | transport.icmp.code);
-		flow->icmp_id = swap16(transport.icmp.id);
-		flow->icmp_seq = swap16(transport.icmp.seq);
-	} else {
-		flow->sport = swap16(transport.port.source);
-		flow->dport = swap16(transport.port.dest);
-		if (ip.protocol == IPPROTO_TCP)
-			flow->tcp_seq = swap32(transport.port.seq);
-	}
+	read_transport(from, offset + header_bytes, end, flow);
 	return true;
 }
 
-/* The headers found at an offset from skb->head; all zero if they are not readable. */
-static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, struct nt_flow *flow)
+/* Step over one extension header. False at the transport header, or when it cannot be read. */
+static __always_inline bool skip_extension(const struct linear *from, u32 *offset, struct nt_flow *flow)
 {
-	u32 tail = BPF_CORE_READ(skb, tail);
+	struct ipv6_extension extension;
+	u8 kind = flow->l4_proto;
+
+	if (kind != IP6_HOP_BY_HOP && kind != IP6_ROUTING && kind != IP6_FRAGMENT && kind != IP6_AUTH &&
+	    kind != IP6_DESTINATION)
+		return false;
+	if (!linear_read(from, *offset, &extension, sizeof(extension))) {
+		flow->no_transport = NT_TRANSPORT_CUT;
+		return false;
+	}
+	flow->l4_proto = extension.next;
+	if (kind == IP6_FRAGMENT) {
+		flow->fragment = 1;
+		flow->ip_id = (u16)swap32(extension.id);
+		if (extension.offset & swap16(IP6_FRAGMENT_OFFSET))
+			flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
+		*offset += sizeof(extension);
+	} else {
+		*offset += kind == IP6_AUTH ? (extension.length + 2) * 4 : (extension.length + 1) * 8;
+	}
+	return !flow->no_transport;
+}
+
+static __always_inline bool read_ipv6(const struct linear *from, u32 offset, u32 end, bool received,
+				      struct nt_flow *flow)
+{
+	u32 at = offset + sizeof(struct ipv6_header), payload;
+	struct ipv6_header ip;
+	int i;
+
+	if (!linear_read(from, offset, &ip, sizeof(ip)) || (*(u8 *)&ip >> 4) != 6)
+		return false;
+	payload = swap16(ip.payload_length);
+	if (received && payload && at + payload < end)
+		end = at + payload;
+	flow->l3_proto = NT_ETH_IPV6;
+	flow->l4_proto = ip.next;
+	__builtin_memcpy(flow->saddr, ip.saddr, sizeof(flow->saddr));
+	__builtin_memcpy(flow->daddr, ip.daddr, sizeof(flow->daddr));
+	flow->len_bytes = end - offset;
+#pragma unroll
+	for (i = 0; i < IP6_EXTENSIONS_MAX; i++)
+		if (!skip_extension(from, &at, flow))
+			break;
+	read_transport(from, at, end, flow);
+	return true;
+}
+
+static __always_inline void read_arp(const struct linear *from, u32 offset, struct nt_flow *flow)
+{
+	struct arp_body arp;
+
+	flow->l3_proto = NT_ETH_ARP;
+	/* behind the types and sizes of the addresses: Ethernet and IPv4 wherever ARP matters */
+	if (!linear_read(from, offset + 6, &arp, sizeof(arp)))
+		return;
+	flow->icmp_type = swap16(arp.operation);
+	flow->saddr[2] = flow->daddr[2] = swap32(0xffff);
+	__builtin_memcpy(&flow->saddr[3], arp.sender, 4);
+	__builtin_memcpy(&flow->daddr[3], arp.target, 4);
+}
+
+/*
+ * The headers found at an offset from skb->head; all zero if they are not readable.
+ * `received`: lengths are filled in and the data may be padded; a VLAN tag stands where data points.
+ */
+static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, bool received,
+					 struct nt_flow *flow)
+{
+	struct linear from = {.head = head, .tail = BPF_CORE_READ(skb, tail)};
+	u32 end = (u32)((void *)BPF_CORE_READ(skb, data) - head) + BPF_CORE_READ(skb, len);
 	u16 protocol = BPF_CORE_READ(skb, protocol);
-	u16 inner;
 
 	__builtin_memset(flow, 0, sizeof(*flow));
+	flow->mark = BPF_CORE_READ(skb, mark);
+	flow->len_bytes = end - offset;
 	if (protocol == swap16(ETH_P_8021Q) || protocol == swap16(ETH_P_8021AD)) {
-		/* on the way in the tag stands where data points; on the way out it is before that */
-		if (offset + VLAN_TAG_BYTES < tail &&
-		    !bpf_probe_read_kernel(&inner, sizeof(inner), head + offset + 2) && inner == swap16(ETH_P_IP))
+		if (!received) /* on the way out the tag is before the network header */
+			protocol = 0;
+		else if (!linear_read(&from, offset + 2, &protocol, sizeof(protocol)))
+			return;
+		else
 			offset += VLAN_TAG_BYTES;
-	} else if (protocol && protocol != swap16(ETH_P_IP)) { /* 0: __ip_local_out has yet to set it */
-		flow->l3_proto = swap16(protocol);
-		return;
 	}
-	read_ipv4(head, offset, tail, flow);
+	/* 0: the layers that send have yet to set it */
+	if ((!protocol || protocol == swap16(NT_ETH_IPV4)) && read_ipv4(&from, offset, end, received, flow))
+		return;
+	if ((!protocol || protocol == swap16(NT_ETH_IPV6)) && read_ipv6(&from, offset, end, received, flow))
+		return;
+	if (protocol == swap16(NT_ETH_ARP))
+		read_arp(&from, offset, flow);
+	else if (protocol != swap16(NT_ETH_IPV4) && protocol != swap16(NT_ETH_IPV6))
+		flow->l3_proto = swap16(protocol);
 }
 
 /*
@@ -125,17 +286,14 @@ static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 of
  */
 static __always_inline u64 flow_print(const struct nt_flow *flow)
 {
-	u32 fixed = (flow->ip_id | (u32)flow->icmp_seq << 16) ^ flow->tcp_seq;
+	u32 fixed = (flow->ip_id | (u32)flow->echo_seq << 16) ^ flow->tcp_seq;
 	u32 ends = flow->saddr[3] * 0x9e3779b1u ^ flow->daddr[3] * 0x85ebca6bu;
 
-	if (flow->no_transport == NT_TRANSPORT_CUT)
+	if (!flow->l3_proto || flow->no_transport == NT_TRANSPORT_CUT)
 		return 0;
-	/* other protocols: one print each, so that none passes for another */
-	if (flow->l3_proto != ETH_P_IP)
-		return flow->l3_proto;
-	fixed ^= ((u32)flow->icmp_type << 8 | flow->l4_proto) * 0x01000193u;
-	ends ^= ((u32)flow->sport << 16 | flow->dport) * 0xc2b2ae35u ^ flow->icmp_id;
-	return (u64)ends << 32 | fixed;
+	fixed ^= ((u32)flow->icmp_type << 16 | flow->l4_proto) * 0x01000193u ^ (u32)flow->l3_proto << 16;
+	ends ^= ((u32)flow->sport << 16 | flow->dport) * 0xc2b2ae35u ^ flow->echo_id;
+	return (u64)ends << 32 | (fixed | 1);
 }
 
 #endif

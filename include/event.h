@@ -67,7 +67,7 @@ enum nt_link {
 /* Raw bytes; userspace parses them. Offsets count from bytes[0]. */
 struct nt_snapshot {
 	struct nt_event ev;
-	u32 len_bytes; /* skb->len when captured */
+	u32 len_bytes; /* of the packet from its network header on */
 	u16 captured_bytes;
 	u16 link;	 /* enum nt_link */
 	u16 network;	 /* offset of the network header */

@@ -2,13 +2,11 @@
 /* The command line: one table of options makes the parser and --help. */
 #include "options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <netinet/in.h>
+#include <net/if.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +20,12 @@
 
 /* Half the range of u64, so that a deadline (now + duration) cannot wrap. */
 #define DURATION_MAX_NS ((unsigned long long)LLONG_MAX)
+
+#define PID_MAX (1u << 22) /* PID_MAX_LIMIT of a 64-bit kernel */
+
+#define BUFFER_MIN_BYTES (256ull << 10)
+#define BUFFER_MAX_BYTES (1ull << 30)
+#define BUFFER_WRONG "is not a size from 256K to 1G such as 8M"
 
 struct parsing {
 	struct options options;
@@ -38,7 +42,10 @@ struct option_row {
 	const char *argument; /* NULL: takes none */
 	const char *help;
 	enum option_group group;
-	int (*parse)(struct parsing *p, const char *value); /* NULL: not in this version */
+	/* One of three takes it; without any, it is not in this version. */
+	const char *(*filter)(struct nt_filter *filter, const char *value);
+	const char *(*take)(struct options *options, const char *value);
+	size_t flag; /* offset of a bool in struct options */
 };
 
 static const char *const group_titles[GROUP_COUNT] = {
@@ -52,6 +59,7 @@ static const char *const group_titles[GROUP_COUNT] = {
 static const char *const backend_names[BACKEND_COUNT] = {
 	[BACKEND_AUTO] = "auto",
 	[BACKEND_KPROBE_MULTI] = "kprobe-multi",
+	[BACKEND_FENTRY] = "fentry",
 	[BACKEND_KPROBE] = "kprobe",
 	[BACKEND_TRACEPOINT] = "tracepoint",
 };
@@ -72,141 +80,70 @@ __attribute__((format(printf, 2, 3))) static int refuse(struct parsing *p, const
 	return -EINVAL;
 }
 
-/* Decimal digits only: no sign, no space, no 0x. *ret_end is what follows them. */
-static bool parse_digits(const char *text, unsigned long long max, unsigned long long *ret_value,
-			 const char **ret_end)
+/*
+ * Takers return NULL, or what is wrong with the value, to be put behind it.
+ * Of names only the syntax can be judged here, and it keeps them printable.
+ */
+
+static bool is_printable(const char *text)
 {
-	unsigned long long value = 0;
-	const char *c = text;
-
-	for (; *c >= '0' && *c <= '9'; c++) {
-		unsigned int digit = (unsigned int)(*c - '0');
-
-		if (value > (max - digit) / 10)
+	for (; *text; text++)
+		if (*text <= ' ' || *text > '~')
 			return false;
-		value = value * 10 + digit;
-	}
-	if (c == text)
-		return false;
-	*ret_value = value;
-	*ret_end = c;
 	return true;
 }
 
-static bool parse_number(const char *text, unsigned long long max, unsigned long long *ret_value)
+/* A file of that name can be: the rule for interfaces (sysfs) and namespaces (/run/netns). */
+static bool is_file_name(const char *text, size_t length_max)
 {
-	unsigned long long value;
-	const char *end;
+	size_t length = strlen(text);
 
-	if (!parse_digits(text, max, &value, &end) || *end)
-		return false;
-	*ret_value = value;
-	return true;
+	return length && length <= length_max && is_printable(text) && !strchr(text, '/') &&
+	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
-static int parse_proto(struct parsing *p, const char *value)
+static const char *take_ifname(struct options *options, const char *value)
 {
-	static const char *const later[] = {"tcp", "udp", "arp", "icmpv6"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-		if (!strcmp(value, later[i]))
-			return refuse(p, "%s %s is not supported yet, only icmp is", p->typed,
-				      value);
-	if (strcmp(value, "icmp") != 0)
-		return refuse(p, "%s: '%.40s' is not a protocol; icmp is supported", p->typed,
-			      value);
-	p->options.filter.l4_proto = IPPROTO_ICMP;
-	p->options.filter.match |= NT_MATCH_PROTO;
-	return 0;
+	if (!is_file_name(value, IFNAMSIZ - 1) || strchr(value, ':'))
+		return "is not the name of an interface: up to 15 printable characters";
+	options->ifname = value;
+	return NULL;
 }
 
-static int parse_u16(struct parsing *p, const char *value, u32 match, u16 *ret_value)
+static const char *take_netns(struct options *options, const char *value)
+{
+	if (!is_file_name(value, NAME_MAX))
+		return "is not a network namespace: a name, a process or an inode number";
+	options->netns = value;
+	return NULL;
+}
+
+static const char *take_pid(struct options *options, const char *value)
 {
 	unsigned long long number;
 
-	if (!parse_number(value, UINT16_MAX, &number))
-		return refuse(p, "%s: '%.40s' is not a number from 0 to 65535", p->typed, value);
-	*ret_value = (u16)number;
-	p->options.filter.match |= match;
-	return 0;
+	if (!filter_number(value, PID_MAX, &number) || !number)
+		return "is not the number of a process, from 1 to 4194304";
+	options->pid = (unsigned int)number;
+	return NULL;
 }
 
-static int parse_seq(struct parsing *p, const char *value)
-{
-	return parse_u16(p, value, NT_MATCH_ICMP_SEQ, &p->options.filter.icmp_seq);
-}
-
-static int parse_id(struct parsing *p, const char *value)
-{
-	return parse_u16(p, value, NT_MATCH_ICMP_ID, &p->options.filter.icmp_id);
-}
-
-static struct nt_prefix make_prefix(struct in_addr address, unsigned int bits)
-{
-	u32 mask = bits ? htonl(~0u << (32 - bits)) : 0;
-
-	return (struct nt_prefix){
-		.addr = {0, 0, htonl(0xffff), address.s_addr & mask},
-		.mask = {~0u, ~0u, ~0u, mask},
-	};
-}
-
-static int parse_prefix(struct parsing *p, const char *value, u32 match,
-			struct nt_prefix *ret_prefix)
-{
-	size_t length = strcspn(value, "/");
-	unsigned long long bits = 32;
-	char host[INET6_ADDRSTRLEN];
-	struct in6_addr address6;
-	struct in_addr address;
-	bool known = length < sizeof(host);
-
-	snprintf(host, sizeof(host), "%.*s", (int)(known ? length : 0), value);
-	if (known && inet_pton(AF_INET6, host, &address6) == 1)
-		return refuse(p, "%s: %.60s: IPv6 is not supported yet", p->typed, value);
-	if (!known || inet_pton(AF_INET, host, &address) != 1)
-		return refuse(p,
-			      "%s: '%.60s' is not an IPv4 address such as 10.0.0.1 or 10.0.0.0/8",
-			      p->typed, value);
-	if (value[length] && !parse_number(value + length + 1, 32, &bits))
-		return refuse(p, "%s: '%.60s': the prefix length is not a number from 0 to 32",
-			      p->typed, value);
-	*ret_prefix = make_prefix(address, (unsigned int)bits);
-	p->options.filter.match |= match;
-	return 0;
-}
-
-static int parse_saddr(struct parsing *p, const char *value)
-{
-	return parse_prefix(p, value, NT_MATCH_SADDR, &p->options.filter.saddr);
-}
-
-static int parse_daddr(struct parsing *p, const char *value)
-{
-	return parse_prefix(p, value, NT_MATCH_DADDR, &p->options.filter.daddr);
-}
-
-static int parse_addr(struct parsing *p, const char *value)
-{
-	return parse_prefix(p, value, NT_MATCH_ADDR, &p->options.filter.addr);
-}
-
-static int parse_output(struct parsing *p, const char *value)
+static const char *take_output(struct options *options, const char *value)
 {
 	if (!*value)
-		return refuse(p, "%s: the name of the file is empty", p->typed);
-	p->options.output = value;
-	return 0;
+		return "is not the name of a file";
+	options->output = value;
+	return NULL;
 }
 
-static int parse_count(struct parsing *p, const char *value)
+static const char *take_count(struct options *options, const char *value)
 {
 	unsigned long long number;
 
-	if (!parse_number(value, ULLONG_MAX, &number) || !number)
-		return refuse(p, "%s: '%.40s' is not a number from 1 up", p->typed, value);
-	p->options.count = number;
-	return 0;
+	if (!filter_number(value, ULLONG_MAX, &number) || !number)
+		return "is not a number from 1 up";
+	options->count = number;
+	return NULL;
 }
 
 /* The length of a unit of time, 0 if there is none of that name. */
@@ -232,7 +169,7 @@ static bool parse_time(const char *text, unsigned long long *ret_ns)
 	unsigned long long whole, unit, weight, fraction_ns = 0;
 	const char *point, *end;
 
-	if (!parse_digits(text, DURATION_MAX_NS, &whole, &point))
+	if (!filter_digits(text, DURATION_MAX_NS, &whole, &point))
 		return false;
 	end = point;
 	if (*point == '.') {
@@ -257,99 +194,167 @@ static bool parse_time(const char *text, unsigned long long *ret_ns)
 	return true;
 }
 
-static int parse_duration(struct parsing *p, const char *value)
+static const char *take_duration(struct options *options, const char *value)
 {
-	if (!parse_time(value, &p->options.duration_ns))
-		return refuse(p, "%s: '%.40s' is not a time above zero such as 10s, 1.5m or 500ms",
-			      p->typed, value);
-	return 0;
+	if (!parse_time(value, &options->duration_ns))
+		return "is not a time above zero such as 10s, 1.5m or 500ms";
+	return NULL;
 }
 
-static int parse_backend(struct parsing *p, const char *value)
+static const char *take_buffer(struct options *options, const char *value)
 {
-	if (!strcmp(value, "fentry"))
-		return refuse(p, "%s fentry is not available in this version", p->typed);
+	static const char units[] = "KMG";
+	unsigned long long size;
+	const char *end, *unit;
+
+	if (!filter_digits(value, BUFFER_MAX_BYTES, &size, &end))
+		return BUFFER_WRONG;
+	unit = *end ? strchr(units, *end) : NULL;
+	if (*end && (!unit || end[1]))
+		return BUFFER_WRONG;
+	if (unit)
+		size <<= 10 * (unit - units + 1); /* at most 2^30 << 30 */
+	if (size < BUFFER_MIN_BYTES || size > BUFFER_MAX_BYTES)
+		return BUFFER_WRONG;
+	options->buffer_bytes = size;
+	return NULL;
+}
+
+static const char *take_backend(struct options *options, const char *value)
+{
 	for (unsigned int i = 0; i < BACKEND_COUNT; i++) {
 		if (!strcmp(value, backend_names[i])) {
-			p->options.backend = (enum backend)i;
-			return 0;
+			options->backend = (enum backend)i;
+			return NULL;
 		}
 	}
-	return refuse(p, "%s: '%.40s' is not auto, kprobe-multi, kprobe or tracepoint", p->typed,
-		      value);
+	return "is not auto, kprobe-multi, fentry, kprobe or tracepoint";
 }
 
-static int parse_version(struct parsing *p, const char *value)
+static bool is_identifier(const char *name, size_t length)
 {
-	(void)value;
-	p->options.version = true;
-	return 0;
+	static const char characters[] = "abcdefghijklmnopqrstuvwxyz"
+					 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+
+	return length && length <= OPTIONS_NAME_LENGTH_MAX && strspn(name, characters) >= length &&
+	       !(*name >= '0' && *name <= '9');
 }
 
-static int parse_help(struct parsing *p, const char *value)
+/* Whether the comma-separated list, which may be NULL, holds the name. */
+static bool has_name(const char *list, const char *name, size_t length)
 {
-	(void)value;
-	p->options.help = true;
-	return 0;
+	while (list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == length && !memcmp(list, name, n))
+			return true;
+		list = list[n] ? list + n + 1 : NULL;
+	}
+	return false;
 }
+
+static const char *check_names(const char *value)
+{
+	unsigned int n = 0;
+
+	for (const char *at = value; at;) {
+		size_t length = strcspn(at, ",");
+		const char *rest = at[length] ? at + length + 1 : NULL;
+
+		if (!is_identifier(at, length))
+			return "is not names of functions with commas between them";
+		if (has_name(rest, at, length))
+			return "names a function twice";
+		if (++n > OPTIONS_NAMES_MAX)
+			return "is more than 64 names";
+		at = rest;
+	}
+	return NULL;
+}
+
+static const char *take_probe(struct options *options, const char *value)
+{
+	options->probe_add = value;
+	return check_names(value);
+}
+
+static const char *take_exclude(struct options *options, const char *value)
+{
+	options->probe_exclude = value;
+	return check_names(value);
+}
+
+#define FLAG(field) .flag = offsetof(struct options, field)
+#define LATER .take = NULL /* not in this version */
 
 static const struct option_row rows[] = {
-	{'p', "proto", "icmp", "packets of this protocol", GROUP_FILTER, parse_proto},
-	{'s', "saddr", "ADDR[/N]", "from this IPv4 address or network", GROUP_FILTER, parse_saddr},
-	{'d', "daddr", "ADDR[/N]", "to this IPv4 address or network", GROUP_FILTER, parse_daddr},
-	{0, "addr", "ADDR[/N]", "from or to it", GROUP_FILTER, parse_addr},
-	{'S', "sport", "N[-M]", "from this port", GROUP_FILTER, NULL},
-	{'D', "dport", "N[-M]", "to this port", GROUP_FILTER, NULL},
-	{'P', "port", "N[-M]", "from or to it", GROUP_FILTER, NULL},
-	{0, "seq", "N", "ping with this sequence number", GROUP_FILTER, parse_seq},
-	{0, "id", "N", "ping with this identifier", GROUP_FILTER, parse_id},
-	{'i', "ifname", "NAME", "packets seen on this interface", GROUP_FILTER, NULL},
-	{0, "netns", "NS", "packets seen in this network namespace", GROUP_FILTER, NULL},
-	{0, "netns-current", NULL, "packets seen in the current one", GROUP_FILTER, NULL},
-	{0, "pid", "PID", "packets of this process", GROUP_FILTER, NULL},
-	{0, "pkt-len", "N[-M]", "packets of this length", GROUP_FILTER, NULL},
-	{0, "tcp-flags", "FLAGS", "TCP segments with these flags", GROUP_FILTER, NULL},
-	{0, "mark", "N[/MASK]", "packets with this mark", GROUP_FILTER, NULL},
-	{0, "min-latency", "TIME", "packets that took at least this long", GROUP_FILTER, NULL},
-	{0, "incident-min", "TIME", "shortest blockage to report", GROUP_FILTER, NULL},
-	{0, "no-attribution", NULL, "do not look for the cause of delays", GROUP_FILTER, NULL},
+	{'p', "proto", "NAME", "icmp, icmp6, tcp, udp, arp, ip, ip6 or a number", GROUP_FILTER,
+	 .filter = filter_take_proto},
+	{'s', "saddr", "ADDR[/N]", "from this address or network, IPv4 or IPv6", GROUP_FILTER,
+	 .filter = filter_take_saddr},
+	{'d', "daddr", "ADDR[/N]", "to this address or network", GROUP_FILTER,
+	 .filter = filter_take_daddr},
+	{0, "addr", "ADDR[/N]", "from or to it", GROUP_FILTER, .filter = filter_take_addr},
+	{'S', "sport", "N[-M]", "from this TCP or UDP port", GROUP_FILTER,
+	 .filter = filter_take_sport},
+	{'D', "dport", "N[-M]", "to this port", GROUP_FILTER, .filter = filter_take_dport},
+	{'P', "port", "N[-M]", "from or to it", GROUP_FILTER, .filter = filter_take_port},
+	{0, "seq", "N", "ping of this number; with -p tcp: segment with it", GROUP_FILTER,
+	 .filter = filter_take_seq},
+	{0, "id", "N", "ping with this identifier", GROUP_FILTER, .filter = filter_take_id},
+	{'i', "ifname", "NAME", "packets seen on this interface", GROUP_FILTER,
+	 .take = take_ifname},
+	{0, "netns", "NS", "seen in this network namespace: name, pid, inode", GROUP_FILTER,
+	 .take = take_netns},
+	{0, "netns-current", NULL, "seen in the current network namespace", GROUP_FILTER,
+	 FLAG(netns_current)},
+	{0, "pid", "PID", "packets of this process", GROUP_FILTER, .take = take_pid},
+	{0, "pkt-len", "N[-M]", "of this length from the network header on", GROUP_FILTER,
+	 .filter = filter_take_pkt_len},
+	{0, "tcp-flags", "FLAGS", "TCP with at least these flags: SA or syn,ack", GROUP_FILTER,
+	 .filter = filter_take_tcp_flags},
+	{0, "mark", "N", "packets with this mark, 10 or 0xa", GROUP_FILTER,
+	 .filter = filter_take_mark},
+	{0, "min-latency", "TIME", "packets that took at least this long", GROUP_FILTER, LATER},
+	{0, "incident-min", "TIME", "shortest blockage to report", GROUP_FILTER, LATER},
+	{0, "no-attribution", NULL, "do not look for the cause of delays", GROUP_FILTER, LATER},
 
-	{0, "basic", NULL, "print each event at once", GROUP_MODE, NULL},
-	{0, "diag", NULL, "tell what went wrong, and what to do", GROUP_MODE, NULL},
-	{0, "drop", NULL, "dropped packets only", GROUP_MODE, NULL},
-	{0, "latency", NULL, "histograms of the time in each stage", GROUP_MODE, NULL},
-	{0, "sock", NULL, "events of sockets", GROUP_MODE, NULL},
-	{0, "rtt", NULL, "round trip times of TCP", GROUP_MODE, NULL},
-	{0, "monitor", NULL, "unusual events only", GROUP_MODE, NULL},
-	{0, "func-stats", NULL, "count calls of functions", GROUP_MODE, NULL},
+	{0, "basic", NULL, "print each event at once", GROUP_MODE, FLAG(basic)},
+	{0, "diag", NULL, "tell what went wrong, and what to do", GROUP_MODE, LATER},
+	{0, "drop", NULL, "dropped packets only", GROUP_MODE, LATER},
+	{0, "latency", NULL, "histograms of the time in each stage", GROUP_MODE, LATER},
+	{0, "sock", NULL, "events of sockets", GROUP_MODE, LATER},
+	{0, "rtt", NULL, "round trip times of TCP", GROUP_MODE, LATER},
+	{0, "monitor", NULL, "unusual events only", GROUP_MODE, LATER},
+	{0, "func-stats", NULL, "count calls of functions", GROUP_MODE, LATER},
 
 	{'o', "output", "FILE", "write there instead of to standard output", GROUP_OUTPUT,
-	 parse_output},
-	{0, "format", "FORMAT", "text, jsonl, pcapng or perfetto", GROUP_OUTPUT, NULL},
-	{'w', "write", "FILE", "save a recording", GROUP_OUTPUT, NULL},
-	{0, "rotate", "SIZE", "begin another file after this much", GROUP_OUTPUT, NULL},
-	{0, "keep", "N", "keep that many files", GROUP_OUTPUT, NULL},
-	{'r', "read", "FILE", "read a recording instead of tracing", GROUP_OUTPUT, NULL},
-	{0, "pcap-at", "STAGE", "stage at which packets are captured", GROUP_OUTPUT, NULL},
-	{0, "detail", NULL, "CPU, process and interface of each event", GROUP_OUTPUT, NULL},
-	{0, "date", NULL, "date and time of day of each event", GROUP_OUTPUT, NULL},
-	{0, "stack", NULL, "kernel stack of each event", GROUP_OUTPUT, NULL},
-	{0, "no-color", NULL, "plain text, also on a terminal", GROUP_OUTPUT, NULL},
+	 .take = take_output},
+	{0, "format", "FORMAT", "text, jsonl, pcapng or perfetto", GROUP_OUTPUT, LATER},
+	{'w', "write", "FILE", "save a recording", GROUP_OUTPUT, LATER},
+	{0, "rotate", "SIZE", "begin another file after this much", GROUP_OUTPUT, LATER},
+	{0, "keep", "N", "keep that many files", GROUP_OUTPUT, LATER},
+	{'r', "read", "FILE", "read a recording instead of tracing", GROUP_OUTPUT, LATER},
+	{0, "pcap-at", "STAGE", "stage at which packets are captured", GROUP_OUTPUT, LATER},
+	{0, "detail", NULL, "CPU, process and interface of each event", GROUP_OUTPUT, FLAG(detail)},
+	{0, "date", NULL, "date and time of day of each event", GROUP_OUTPUT, FLAG(date)},
+	{0, "stack", NULL, "kernel stack of each event", GROUP_OUTPUT, FLAG(stack)},
+	{0, "no-color", NULL, "plain text, also on a terminal", GROUP_OUTPUT, FLAG(no_color)},
 
-	{'c', "count", "N", "stop after this many packets", GROUP_RUN, parse_count},
+	{'c', "count", "N", "stop after this many packets", GROUP_RUN, .take = take_count},
 	{0, "duration", "TIME", "stop after this time: 10s, 1.5m, 500ms", GROUP_RUN,
-	 parse_duration},
-	{0, "backend", "NAME", "auto, kprobe-multi, kprobe or tracepoint", GROUP_RUN,
-	 parse_backend},
-	{0, "probe", "NAME,...", "trace these functions too", GROUP_RUN, NULL},
-	{0, "exclude", "NAME,...", "do not trace these functions", GROUP_RUN, NULL},
-	{0, "buffer", "SIZE", "memory for events", GROUP_RUN, NULL},
-	{0, "verbose", NULL, "tell more about the run", GROUP_RUN, NULL},
+	 .take = take_duration},
+	{0, "backend", "NAME", "auto, kprobe-multi, fentry, kprobe or tracepoint", GROUP_RUN,
+	 .take = take_backend},
+	{0, "probe", "NAME,...", "trace these functions too", GROUP_RUN, .take = take_probe},
+	{0, "exclude", "NAME,...", "do not trace these functions", GROUP_RUN, .take = take_exclude},
+	{0, "buffer", "SIZE", "memory for events, 256K to 1G", GROUP_RUN, .take = take_buffer},
+	{0, "verbose", NULL, "tell more about the run", GROUP_RUN, FLAG(verbose)},
 
-	{0, "check", NULL, "show what this kernel allows", GROUP_ABOUT, NULL},
-	{0, "probes", NULL, "list the probes and their state here", GROUP_ABOUT, NULL},
-	{'V', "version", NULL, "print the version", GROUP_ABOUT, parse_version},
-	{'h', "help", NULL, "print this text", GROUP_ABOUT, parse_help},
+	{0, "check", NULL, "show what this kernel allows", GROUP_ABOUT, FLAG(check)},
+	{0, "probes", NULL, "list the probes and their state here", GROUP_ABOUT, FLAG(probes)},
+	{'V', "version", NULL, "print the version", GROUP_ABOUT, FLAG(version)},
+	{'h', "help", NULL, "print this text", GROUP_ABOUT, FLAG(help)},
 };
 
 #define N_ROWS ARRAY_SIZE(rows)
@@ -403,6 +408,24 @@ static int refuse_unknown(struct parsing *p)
 	return refuse(p, "%s is not an option", p->typed);
 }
 
+static bool is_available(const struct option_row *row)
+{
+	return row->filter || row->take || row->flag;
+}
+
+static int apply(struct parsing *p, const struct option_row *row, const char *value)
+{
+	const char *wrong = NULL;
+
+	if (row->filter)
+		wrong = row->filter(&p->options.filter, value);
+	else if (row->take)
+		wrong = row->take(&p->options, value);
+	else
+		*(bool *)((char *)&p->options + row->flag) = true;
+	return wrong ? refuse(p, "%s: '%.60s' %s", p->typed, value, wrong) : 0;
+}
+
 /* One result of getopt_long, made from the argument word. */
 static int take_option(struct parsing *p, bool *seen, const char *word, int result)
 {
@@ -415,7 +438,7 @@ static int take_option(struct parsing *p, bool *seen, const char *word, int resu
 		snprintf(p->typed, sizeof(p->typed), "%.*s", (int)strcspn(word, "="), word);
 	if (!row)
 		return refuse_unknown(p);
-	if (!row->parse)
+	if (!is_available(row))
 		return refuse(p, "%s is not available in this version", p->typed);
 	if (result == ':')
 		return refuse(p, "%s needs a value: %s %s", p->typed, p->typed, row->argument);
@@ -424,55 +447,70 @@ static int take_option(struct parsing *p, bool *seen, const char *word, int resu
 	if (seen[row - rows])
 		return refuse(p, "%s is given twice", p->typed);
 	seen[row - rows] = true;
-	return row->parse(p, optarg);
+	return apply(p, row, optarg);
 }
 
-/* Append to text, which holds every possible filter: see filter_text in options.h. */
-__attribute__((format(printf, 3, 4))) static void add_term(char *text, size_t size,
-							   const char *format, ...)
+static bool is_given(const bool *seen, const char *name)
 {
-	size_t used = strlen(text);
-	va_list args;
-
-	if (used)
-		used += (size_t)snprintf(text + used, size - used, ", ");
-	va_start(args, format);
-	vsnprintf(text + used, size - used, format, args);
-	va_end(args);
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (seen[i] && !strcmp(rows[i].name, name))
+			return true;
+	return false;
 }
 
-static void add_prefix(char *text, size_t size, const char *name, const struct nt_prefix *prefix)
+/* Each option is right by itself; refuse those that cannot be honoured together. */
+static int check_together(struct parsing *p, const bool *seen)
 {
-	char address[INET_ADDRSTRLEN];
+	static const char *const exclusive[][2] = {
+		{"netns", "netns-current"}, {"check", "probes"},   {"check", "output"},
+		{"check", "count"},	    {"check", "duration"}, {"check", "basic"},
+		{"probes", "output"},	    {"probes", "count"},   {"probes", "duration"},
+		{"probes", "basic"},
+	};
+	const struct options *options = &p->options;
 
-	inet_ntop(AF_INET, &prefix->addr[3], address, sizeof(address));
-	add_term(text, size, "%s %s/%d", name, address, __builtin_popcount(prefix->mask[3]));
+	for (size_t i = 0; i < ARRAY_SIZE(exclusive); i++)
+		if (is_given(seen, exclusive[i][0]) && is_given(seen, exclusive[i][1]))
+			return refuse(p, "--%s and --%s exclude each other", exclusive[i][0],
+				      exclusive[i][1]);
+	if (options->probe_add && options->backend == BACKEND_TRACEPOINT)
+		return refuse(p, "--probe adds functions, which --backend tracepoint cannot trace");
+	for (const char *at = options->probe_add; at;) {
+		size_t length = strcspn(at, ",");
+
+		if (has_name(options->probe_exclude, at, length))
+			return refuse(p, "%.*s is in both --probe and --exclude", (int)length, at);
+		at = at[length] ? at + length + 1 : NULL;
+	}
+	return 0;
 }
 
-static void finish_filter(struct options *options)
+static void describe_filter(struct options *options)
 {
-	struct nt_filter *filter = &options->filter;
 	char *text = options->filter_text;
 	size_t size = sizeof(options->filter_text);
 
-	if (filter->match & (NT_MATCH_ICMP_SEQ | NT_MATCH_ICMP_ID)) {
-		filter->match |= NT_MATCH_PROTO;
-		filter->l4_proto = IPPROTO_ICMP;
-	}
-	if (!filter->match)
-		add_term(text, size, "everything");
-	if (filter->match & NT_MATCH_PROTO)
-		add_term(text, size, "icmp");
-	if (filter->match & NT_MATCH_SADDR)
-		add_prefix(text, size, "saddr", &filter->saddr);
-	if (filter->match & NT_MATCH_DADDR)
-		add_prefix(text, size, "daddr", &filter->daddr);
-	if (filter->match & NT_MATCH_ADDR)
-		add_prefix(text, size, "addr", &filter->addr);
-	if (filter->match & NT_MATCH_ICMP_SEQ)
-		add_term(text, size, "seq %u", filter->icmp_seq);
-	if (filter->match & NT_MATCH_ICMP_ID)
-		add_term(text, size, "id %u", filter->icmp_id);
+	filter_text(&options->filter, text, size);
+	if (options->ifname)
+		filter_text_add(text, size, "ifname %s", options->ifname);
+	if (options->netns)
+		filter_text_add(text, size, "netns %s", options->netns);
+	if (options->netns_current)
+		filter_text_add(text, size, "current netns");
+	if (options->pid)
+		filter_text_add(text, size, "pid %u", options->pid);
+	if (!*text)
+		filter_text_add(text, size, "everything");
+}
+
+static int finish(struct parsing *p, const bool *seen)
+{
+	const char *wrong = filter_finish(&p->options.filter);
+
+	if (wrong)
+		return refuse(p, "%s", wrong);
+	describe_filter(&p->options);
+	return check_together(p, seen);
 }
 
 int options_parse(int argc, char **argv, struct options *ret_options, char *error,
@@ -501,7 +539,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, char *erro
 		if (err)
 			return err;
 	}
-	finish_filter(&p.options);
+	if (!p.options.help && !p.options.version && finish(&p, seen))
+		return -EINVAL;
 	*ret_options = p.options;
 	return 0;
 }
@@ -519,19 +558,19 @@ static size_t help_row(char *text, size_t size, const struct option_row *row)
 const char *options_help(void)
 {
 	static char text[4096];
-	size_t used = (size_t)snprintf(text, sizeof(text),
-				       "Usage: nettrace [OPTION]...\n"
-				       "Tells what each packet did in the Linux kernel.\n");
+	size_t used = (size_t)snprintf(
+		text, sizeof(text),
+		"Usage: nettrace [OPTION]...   (tells what each packet did in the kernel)\n");
 
 	for (unsigned int group = 0; group < GROUP_COUNT; group++) {
 		bool titled = false;
 
 		for (size_t i = 0; i < N_ROWS; i++) {
-			if (rows[i].group != group || !rows[i].parse)
+			if (rows[i].group != group || !is_available(&rows[i]))
 				continue;
 			if (!titled)
-				used += (size_t)snprintf(text + used, sizeof(text) - used,
-							 "\n%s:\n", group_titles[group]);
+				used += (size_t)snprintf(text + used, sizeof(text) - used, "%s:\n",
+							 group_titles[group]);
 			titled = true;
 			used += help_row(text + used, sizeof(text) - used, &rows[i]);
 		}

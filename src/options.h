@@ -6,23 +6,46 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "filter_abi.h"
+#include "filter.h"
 
 enum backend {
 	BACKEND_AUTO,
 	BACKEND_KPROBE_MULTI,
+	BACKEND_FENTRY,
 	BACKEND_KPROBE,
 	BACKEND_TRACEPOINT,
 	BACKEND_COUNT
 };
 
+/* What --probe and --exclude take: so many names, each no longer than a kernel symbol. */
+#define OPTIONS_NAMES_MAX 64
+#define OPTIONS_NAME_LENGTH_MAX 127
+
+/* The filter's own words, then -i, --netns and --pid. */
+#define OPTIONS_FILTER_TEXT_BYTES (FILTER_TEXT_BYTES + 320)
+
 struct options {
 	struct nt_filter filter;
-	char filter_text[256];	  /* the filter as it was asked for, for headers */
-	const char *output;	  /* -o, NULL: stdout */
-	unsigned long long count; /* -c, 0: no limit */
-	unsigned long long duration_ns; /* --duration, 0: no limit */
+	char filter_text[OPTIONS_FILTER_TEXT_BYTES]; /* all that is asked for, for headers */
+	const char *ifname;			     /* -i; NULL: any */
+	const char *netns;			     /* name, pid or inode; NULL: any */
+	bool netns_current;
+	unsigned int pid;		 /* 0: any */
+	const char *output;		 /* -o, NULL: stdout */
+	const char *probe_add;		 /* --probe NAME,...; NULL: none */
+	const char *probe_exclude;	 /* --exclude NAME,...; NULL: none */
+	unsigned long long count;	 /* -c, 0: no limit */
+	unsigned long long duration_ns;	 /* --duration, 0: no limit */
+	unsigned long long buffer_bytes; /* --buffer, 0: the default */
 	enum backend backend;
+	bool basic;
+	bool detail;
+	bool date;
+	bool stack;
+	bool no_color;
+	bool verbose;
+	bool check;
+	bool probes;
 	bool help;
 	bool version;
 };
@@ -30,9 +53,10 @@ struct options {
 /*
  * Parse argv. 0, or -EINVAL with one line of explanation in error (no newline),
  * which names the option, what is wrong with its value and what would be right.
- * Strings point into argv.
+ * Strings point into argv. Of names only the syntax is known to be right.
  */
-int options_parse(int argc, char **argv, struct options *ret_options, char *error, size_t error_size);
+int options_parse(int argc, char **argv, struct options *ret_options, char *error,
+		  size_t error_size);
 
 /* The text of --help, made from the option table. Static storage. */
 const char *options_help(void);

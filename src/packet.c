@@ -7,25 +7,42 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "filter.h"
+
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 #define ETHERTYPE_FIRST 0x0600 /* below: a length, or one of the kernel's own numbers */
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
 #define ETHERTYPE_VLAN 0x8100
 #define ETHERTYPE_QINQ 0x88a8
 
 #define ETHER_BYTES 14
 #define VLAN_BYTES 4
 #define VLAN_TAGS_MAX 2
+#define VLAN_ID_MASK 0x0fff
+#define ARP_BYTES 8 /* before the addresses, whose lengths it holds */
+#define ARP_REQUEST 1
+#define ARP_REPLY 2
 #define IPV4_BYTES 20
+#define IPV4_OFFSET_MASK 0x1fff
+#define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV6_BYTES 40
+#define IPV6_OFFSET_MASK 0xfff8
 #define IPV6_EXTENSIONS_MAX 8
-#define TRANSPORT_BYTES 8 /* of TCP, UDP and ICMP: as much as is looked at */
+#define PORTS_BYTES 8 /* all of a UDP header, all that is looked at of an ICMP header */
+#define TCP_BYTES 14  /* of 20: as much as is looked at */
 
 struct view {
 	const u8 *bytes;
-	size_t size;
+	size_t size; /* of what was captured */
+	size_t end;  /* of the packet, captured or not */
+	bool framed; /* bytes begin at an Ethernet header */
+};
+
+/* What begins where. */
+struct place {
+	u16 ethertype;
+	u16 vlan_id; /* of the first tag before it that has one */
+	size_t at;
 };
 
 static bool has(const struct view *v, size_t at, size_t size)
@@ -38,9 +55,9 @@ static u16 be16(const struct view *v, size_t at)
 	return (u16)(v->bytes[at] << 8 | v->bytes[at + 1]);
 }
 
-static bool is_ip(u16 ethertype)
+static u32 be32(const struct view *v, size_t at)
 {
-	return ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6;
+	return (u32)be16(v, at) << 16 | be16(v, at + 2);
 }
 
 static bool is_vlan(u16 ethertype)
@@ -54,108 +71,146 @@ static u16 guess_ip(const struct view *v, size_t at)
 	if (!has(v, at, 1))
 		return 0;
 	if (v->bytes[at] >> 4 == 4 && (v->bytes[at] & 0x0f) >= IPV4_BYTES / 4)
-		return ETHERTYPE_IPV4;
-	return v->bytes[at] >> 4 == 6 ? ETHERTYPE_IPV6 : 0;
+		return NT_ETH_IPV4;
+	return v->bytes[at] >> 4 == 6 ? NT_ETH_IPV6 : 0;
+}
+
+static bool is_arp_of_ipv4(const struct view *v, size_t at)
+{
+	return has(v, at, ARP_BYTES) && be16(v, at + 2) == NT_ETH_IPV4 && v->bytes[at + 5] == 4;
 }
 
 /* Step over VLAN tags. A type that is no Ethertype means that this is no tag. */
-static void skip_tags(const struct view *v, u16 *ethertype, size_t *at)
+static void skip_tags(const struct view *v, struct place *place)
 {
-	for (int n = 0; n < VLAN_TAGS_MAX && is_vlan(*ethertype) && has(v, *at, VLAN_BYTES); n++) {
-		u16 inner = be16(v, *at + 2);
-
-		if (inner < ETHERTYPE_FIRST)
+	for (int n = 0; n < VLAN_TAGS_MAX && is_vlan(place->ethertype); n++) {
+		if (!has(v, place->at, VLAN_BYTES) || be16(v, place->at + 2) < ETHERTYPE_FIRST)
 			return;
-		*ethertype = inner;
-		*at += VLAN_BYTES;
+		if (!place->vlan_id)
+			place->vlan_id = be16(v, place->at) & VLAN_ID_MASK;
+		place->ethertype = be16(v, place->at + 2);
+		place->at += VLAN_BYTES;
 	}
 }
 
-/*
- * The Ethertype and offset of the network header. The kernel's offset is taken
- * unless a VLAN tag is there (received, not yet untagged). skb->protocol says
- * less: it is 0 until __ip_local_out has run, and names the tag of a packet
- * about to be sent with one, which may already lie in front of the network header.
- */
-static u16 find_network(const struct nt_snapshot *snapshot, const struct view *v, size_t *ret_at)
+/* Whether tags that lead there were tags: an IP header in their stead may look like them. */
+static bool is_confirmed(const struct view *v, const struct place *place)
 {
-	bool ether = snapshot->link == NT_LINK_ETHER && has(v, 0, ETHER_BYTES);
-	u16 ethertype = ntohs(snapshot->protocol);
-	size_t network = snapshot->network;
-	u16 guess = guess_ip(v, network);
-	size_t at = network;
+	if (place->ethertype == NT_ETH_ARP)
+		return is_arp_of_ipv4(v, place->at);
+	return place->ethertype == guess_ip(v, place->at);
+}
 
-	*ret_at = network;
-	if (guess && (guess == ethertype || !ethertype))
-		return guess;
-	if (ether) {
-		ethertype = be16(v, ETHER_BYTES - 2);
-		at = ETHER_BYTES;
-	}
-	skip_tags(v, &ethertype, &at);
-	if (at < network || (at == network && !ether && is_vlan(ethertype)))
-		return guess ? guess : ethertype;
-	*ret_at = at;
-	return ethertype;
+/*
+ * The network header. The kernel's offset is taken unless a VLAN tag is there
+ * (received, not yet untagged). skb->protocol says less: it is 0 until
+ * __ip_local_out has run, and names the tag of a packet about to be sent with
+ * one, which may already lie in front of the network header.
+ */
+static struct place find_network(const struct nt_snapshot *snapshot, const struct view *v)
+{
+	u16 protocol = ntohs(snapshot->protocol);
+	u16 guess = guess_ip(v, snapshot->network);
+	struct place place = {.ethertype = protocol, .at = snapshot->network};
+	bool framed = v->framed && has(v, 0, ETHER_BYTES), agreed, untagged;
+
+	if (framed)
+		place = (struct place){.ethertype = be16(v, ETHER_BYTES - 2), .at = ETHER_BYTES};
+	skip_tags(v, &place);
+	agreed = guess && (guess == protocol || !protocol);
+	untagged = guess && !framed && is_vlan(protocol) && !is_confirmed(v, &place);
+	if (!agreed && !untagged && place.at >= snapshot->network)
+		return place;
+	if (guess)
+		place.ethertype = guess;
+	if (place.at > snapshot->network)
+		place.vlan_id = 0;
+	place.at = snapshot->network;
+	return place;
 }
 
 static bool is_icmp(const struct nt_flow *flow)
 {
-	return flow->l4_proto == IPPROTO_ICMP || flow->l4_proto == IPPROTO_ICMPV6;
+	return flow->l4_proto == (flow->l3_proto == NT_ETH_IPV4 ? NT_IP_ICMP : NT_IP_ICMPV6);
 }
 
-static bool is_request(const struct nt_flow *flow)
+static bool is_tcp(const struct nt_flow *flow)
 {
-	return flow->icmp_type >> 8 == (flow->l4_proto == IPPROTO_ICMP ? 8 : 128);
+	return flow->l4_proto == NT_IP_TCP;
 }
 
-static bool is_reply(const struct nt_flow *flow)
+static void parse_icmp(const struct view *v, size_t at, struct nt_flow *flow)
 {
-	return flow->icmp_type >> 8 == (flow->l4_proto == IPPROTO_ICMP ? 0 : 129);
+	flow->icmp_type = be16(v, at);
+	if (!nt_flow_is_echo(flow))
+		return;
+	flow->echo_id = be16(v, at + 4);
+	flow->echo_seq = be16(v, at + 6);
 }
 
-static bool has_ports(const struct nt_flow *flow)
+static void parse_ports(const struct view *v, size_t at, struct nt_flow *flow)
 {
-	return flow->l4_proto == IPPROTO_TCP || flow->l4_proto == IPPROTO_UDP;
+	size_t payload = at + PORTS_BYTES;
+
+	flow->sport = be16(v, at);
+	flow->dport = be16(v, at + 2);
+	if (is_tcp(flow)) {
+		flow->tcp_seq = be32(v, at + 4);
+		flow->tcp_ack = be32(v, at + 8);
+		flow->tcp_flags = v->bytes[at + 13];
+		payload = at + (v->bytes[at + 12] >> 4) * 4u;
+	}
+	flow->payload_bytes = payload < v->end ? (u32)(v->end - payload) : 0;
 }
 
 static void parse_transport(const struct view *v, size_t at, struct nt_flow *flow)
 {
-	if (!is_icmp(flow) && !has_ports(flow))
+	bool ports = is_tcp(flow) || flow->l4_proto == NT_IP_UDP;
+
+	if (!ports && !is_icmp(flow))
 		return;
-	if (!has(v, at, TRANSPORT_BYTES)) {
+	if (!has(v, at, is_tcp(flow) ? TCP_BYTES : PORTS_BYTES))
 		flow->no_transport = NT_TRANSPORT_CUT;
-		return;
-	}
-	if (is_icmp(flow)) {
-		flow->icmp_type = be16(v, at);
-		if (is_request(flow) || is_reply(flow)) {
-			flow->icmp_id = be16(v, at + 4);
-			flow->icmp_seq = be16(v, at + 6);
-		}
-		return;
-	}
-	flow->sport = be16(v, at);
-	flow->dport = be16(v, at + 2);
-	if (flow->l4_proto == IPPROTO_TCP)
-		flow->tcp_seq = (u32)be16(v, at + 4) << 16 | be16(v, at + 6);
+	else if (ports)
+		parse_ports(v, at, flow);
+	else
+		parse_icmp(v, at, flow);
 }
 
-/* The total length is not looked at: the kernel fills it in late, and not for big packets. */
-static void parse_ipv4(const struct view *v, size_t at, struct nt_flow *flow)
+/*
+ * What follows the packet in its frame is padding. Without a frame there is
+ * none, and the IP header of a packet that is still being made holds garbage
+ * as its length. Big packets have no length (0) or outgrew it.
+ */
+static void trim(struct view *v, size_t at, size_t length, struct nt_flow *flow)
 {
-	if (!has(v, at, IPV4_BYTES) || guess_ip(v, at) != ETHERTYPE_IPV4)
+	if (v->framed && length && at + length < v->end)
+		v->end = at + length;
+	flow->len_bytes = at < v->end ? (u32)(v->end - at) : 0;
+}
+
+static void parse_ipv4(struct view *v, size_t at, struct nt_flow *flow)
+{
+	size_t header_bytes, total_bytes;
+	u16 fragment;
+
+	if (!has(v, at, IPV4_BYTES) || guess_ip(v, at) != NT_ETH_IPV4)
 		return;
-	flow->l3_proto = ETHERTYPE_IPV4;
+	header_bytes = (v->bytes[at] & 0x0fu) * 4;
+	total_bytes = be16(v, at + 2);
+	trim(v, at, total_bytes < header_bytes ? 0 : total_bytes, flow);
+	flow->l3_proto = NT_ETH_IPV4;
+	flow->l4_proto = v->bytes[at + 9];
+	flow->ip_id = be16(v, at + 4);
 	flow->saddr[2] = flow->daddr[2] = htonl(0xffff);
 	memcpy(&flow->saddr[3], v->bytes + at + 12, 4);
 	memcpy(&flow->daddr[3], v->bytes + at + 16, 4);
-	flow->ip_id = be16(v, at + 4);
-	flow->l4_proto = v->bytes[at + 9];
-	if (be16(v, at + 6) & 0x1fff)
+	fragment = be16(v, at + 6);
+	flow->fragment = (fragment & (IPV4_OFFSET_MASK | IPV4_MORE_FRAGMENTS)) != 0;
+	if (fragment & IPV4_OFFSET_MASK)
 		flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
 	else
-		parse_transport(v, at + (v->bytes[at] & 0x0fu) * 4, flow);
+		parse_transport(v, at + header_bytes, flow);
 }
 
 /* The length of an IPv6 extension header, given its length field; 0 if proto is none. */
@@ -175,6 +230,14 @@ static size_t extension_bytes(u8 proto, u8 length)
 	}
 }
 
+static void parse_fragment(const struct view *v, size_t at, struct nt_flow *flow)
+{
+	flow->fragment = 1;
+	flow->ip_id = be16(v, at + 6);
+	if (be16(v, at + 2) & IPV6_OFFSET_MASK)
+		flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
+}
+
 /* From the first header after the fixed one to the transport header. */
 static void parse_extensions(const struct view *v, size_t at, struct nt_flow *flow)
 {
@@ -186,24 +249,50 @@ static void parse_extensions(const struct view *v, size_t at, struct nt_flow *fl
 			return;
 		}
 		flow->l4_proto = v->bytes[at];
-		if (proto == IPPROTO_FRAGMENT && be16(v, at + 2) >> 3) {
-			flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
+		if (proto == IPPROTO_FRAGMENT)
+			parse_fragment(v, at, flow);
+		if (flow->no_transport)
 			return;
-		}
 		at += extension_bytes(proto, v->bytes[at + 1]);
 	}
 	parse_transport(v, at, flow);
 }
 
-static void parse_ipv6(const struct view *v, size_t at, struct nt_flow *flow)
+static void parse_ipv6(struct view *v, size_t at, struct nt_flow *flow)
 {
-	if (!has(v, at, IPV6_BYTES) || guess_ip(v, at) != ETHERTYPE_IPV6)
+	size_t payload_bytes;
+
+	if (!has(v, at, IPV6_BYTES) || guess_ip(v, at) != NT_ETH_IPV6)
 		return;
-	flow->l3_proto = ETHERTYPE_IPV6;
+	payload_bytes = be16(v, at + 4);
+	trim(v, at, payload_bytes ? IPV6_BYTES + payload_bytes : 0, flow);
+	flow->l3_proto = NT_ETH_IPV6;
 	memcpy(flow->saddr, v->bytes + at + 8, 16);
 	memcpy(flow->daddr, v->bytes + at + 24, 16);
 	flow->l4_proto = v->bytes[at + 6];
 	parse_extensions(v, at + IPV6_BYTES, flow);
+}
+
+static void parse_arp(const struct view *v, size_t at, struct nt_flow *flow)
+{
+	size_t hardware, sender, target;
+
+	flow->l3_proto = NT_ETH_ARP;
+	if (!is_arp_of_ipv4(v, at)) {
+		flow->no_transport = NT_TRANSPORT_CUT;
+		return;
+	}
+	hardware = v->bytes[at + 4];
+	sender = at + ARP_BYTES + hardware;
+	target = sender + 4 + hardware;
+	flow->icmp_type = be16(v, at + 6);
+	if (!has(v, target, 4)) {
+		flow->no_transport = NT_TRANSPORT_CUT;
+		return;
+	}
+	flow->saddr[2] = flow->daddr[2] = htonl(0xffff);
+	memcpy(&flow->saddr[3], v->bytes + sender, 4);
+	memcpy(&flow->daddr[3], v->bytes + target, 4);
 }
 
 void packet_parse(const struct nt_snapshot *snapshot, struct nt_flow *ret_flow)
@@ -212,17 +301,23 @@ void packet_parse(const struct nt_snapshot *snapshot, struct nt_flow *ret_flow)
 	struct view v = {
 		.bytes = snapshot->bytes,
 		.size = captured < NT_SNAPSHOT_BYTES ? captured : NT_SNAPSHOT_BYTES,
+		.end = (size_t)snapshot->network + snapshot->len_bytes,
+		.framed = snapshot->link == NT_LINK_ETHER,
 	};
-	struct nt_flow flow = {0};
-	size_t at;
-	u16 ethertype = find_network(snapshot, &v, &at);
+	struct place network = find_network(snapshot, &v);
+	struct nt_flow flow = {.mark = snapshot->mark, .len_bytes = snapshot->len_bytes};
 
-	if (ethertype == ETHERTYPE_IPV4)
-		parse_ipv4(&v, at, &flow);
-	else if (ethertype == ETHERTYPE_IPV6)
-		parse_ipv6(&v, at, &flow);
+	flow.vlan_id = snapshot->vlan_tci & VLAN_ID_MASK;
+	if (!flow.vlan_id)
+		flow.vlan_id = network.vlan_id;
+	if (network.ethertype == NT_ETH_IPV4)
+		parse_ipv4(&v, network.at, &flow);
+	else if (network.ethertype == NT_ETH_IPV6)
+		parse_ipv6(&v, network.at, &flow);
+	else if (network.ethertype == NT_ETH_ARP)
+		parse_arp(&v, network.at, &flow);
 	else
-		flow.l3_proto = ethertype; /* no filter on IP fields can match it */
+		flow.l3_proto = network.ethertype; /* no filter on IP fields can match it */
 	*ret_flow = flow;
 }
 
@@ -273,7 +368,7 @@ static void put_address(struct text *t, const struct nt_flow *flow, const u32 *a
 	char v6[INET6_ADDRSTRLEN];
 	u8 v4[4];
 
-	if (flow->l3_proto == ETHERTYPE_IPV6) {
+	if (flow->l3_proto == NT_ETH_IPV6) {
 		put(t, inet_ntop(AF_INET6, addr, v6, sizeof(v6)));
 		return;
 	}
@@ -374,7 +469,7 @@ static void put_icmp_code(struct text *t, const struct icmp_name *name, u8 code)
 
 static void put_icmp_kind(struct text *t, const struct nt_flow *flow)
 {
-	bool v4 = flow->l4_proto == IPPROTO_ICMP;
+	bool v4 = flow->l3_proto == NT_ETH_IPV4;
 	const struct icmp_name *names = v4 ? icmp_names : icmpv6_names;
 	size_t n = v4 ? ARRAY_SIZE(icmp_names) : ARRAY_SIZE(icmpv6_names);
 	u8 type = (u8)(flow->icmp_type >> 8);
@@ -400,36 +495,89 @@ static void put_ends(struct text *t, const struct nt_flow *flow)
 	put_address(t, flow, flow->daddr);
 }
 
+static void put_end_with_port(struct text *t, const struct nt_flow *flow, const u32 *addr, u16 port)
+{
+	bool v6 = flow->l3_proto == NT_ETH_IPV6;
+
+	put(t, v6 ? "[" : "");
+	put_address(t, flow, addr);
+	put(t, v6 ? "]:" : ":");
+	put_number(t, port);
+}
+
 static void put_ends_with_ports(struct text *t, const struct nt_flow *flow)
 {
-	put_address(t, flow, flow->saddr);
-	put(t, ":");
-	put_number(t, flow->sport);
+	put_end_with_port(t, flow, flow->saddr, flow->sport);
 	put(t, " -> ");
-	put_address(t, flow, flow->daddr);
-	put(t, ":");
-	put_number(t, flow->dport);
+	put_end_with_port(t, flow, flow->daddr, flow->dport);
+}
+
+static void put_tcp(struct text *t, const struct nt_flow *flow)
+{
+	put(t, "TCP: ");
+	put_ends_with_ports(t, flow);
+	put(t, " seq:");
+	put_number(t, flow->tcp_seq);
+	put(t, ", ack:");
+	put_number(t, flow->tcp_ack);
+	put(t, ", flags:");
+	if (!flow->tcp_flags)
+		put(t, "none");
+	for (unsigned int bit = 0; bit < 8; bit++)
+		if (flow->tcp_flags >> bit & 1)
+			put_bytes(t, &FILTER_TCP_FLAGS[bit], 1);
+}
+
+static void put_udp(struct text *t, const struct nt_flow *flow)
+{
+	put(t, "UDP: ");
+	put_ends_with_ports(t, flow);
 }
 
 static void put_icmp(struct text *t, const struct nt_flow *flow)
 {
-	put(t, flow->l4_proto == IPPROTO_ICMP ? "ICMP: " : "ICMPv6: ");
+	u8 type = (u8)(flow->icmp_type >> 8);
+
+	put(t, flow->l3_proto == NT_ETH_IPV4 ? "ICMP: " : "ICMPv6: ");
 	put_ends(t, flow);
 	put(t, " ");
-	if (!is_request(flow) && !is_reply(flow)) {
+	if (!nt_flow_is_echo(flow)) {
 		put_icmp_kind(t, flow);
 		return;
 	}
-	put(t, is_request(flow) ? "ping request, seq: " : "ping reply, seq: ");
-	put_number(t, flow->icmp_seq);
+	put(t, type == 8 || type == 128 ? "ping request, seq: " : "ping reply, seq: ");
+	put_number(t, flow->echo_seq);
 	put(t, ", id: ");
-	put_number(t, flow->icmp_id);
+	put_number(t, flow->echo_id);
+}
+
+static void put_arp(struct text *t, const struct nt_flow *flow)
+{
+	put(t, "ARP: ");
+	if (flow->no_transport) {
+		put(t, "header cut off");
+		return;
+	}
+	if (flow->icmp_type == ARP_REQUEST) {
+		put(t, "who has ");
+		put_address(t, flow, flow->daddr);
+		put(t, ", tell ");
+		put_address(t, flow, flow->saddr);
+		return;
+	}
+	put(t, flow->icmp_type == ARP_REPLY ? "reply" : "operation ");
+	if (flow->icmp_type != ARP_REPLY)
+		put_number(t, flow->icmp_type);
+	put(t, ", ");
+	put_address(t, flow, flow->saddr);
+	put(t, " to ");
+	put_address(t, flow, flow->daddr);
 }
 
 /* An IP packet of which no more than the network header is to be told. */
 static void put_ip(struct text *t, const struct nt_flow *flow)
 {
-	put(t, flow->l3_proto == ETHERTYPE_IPV6 ? "IPv6: " : "IPv4: ");
+	put(t, flow->l3_proto == NT_ETH_IPV6 ? "IPv6: " : "IPv4: ");
 	put_ends(t, flow);
 	put(t, " protocol ");
 	put_number(t, flow->l4_proto);
@@ -441,18 +589,25 @@ static void put_flow(struct text *t, const struct nt_flow *flow)
 {
 	if (!flow->l3_proto) {
 		put(t, "no IP header");
-	} else if (!is_ip(flow->l3_proto)) {
+	} else if (flow->l3_proto == NT_ETH_ARP) {
+		put_arp(t, flow);
+	} else if (flow->l3_proto != NT_ETH_IPV4 && flow->l3_proto != NT_ETH_IPV6) {
 		put(t, "ethertype ");
 		put_hex16(t, flow->l3_proto);
 	} else if (flow->no_transport) {
 		put_ip(t, flow);
 	} else if (is_icmp(flow)) {
 		put_icmp(t, flow);
-	} else if (has_ports(flow)) {
-		put(t, flow->l4_proto == IPPROTO_TCP ? "TCP: " : "UDP: ");
-		put_ends_with_ports(t, flow);
+	} else if (is_tcp(flow)) {
+		put_tcp(t, flow);
+	} else if (flow->l4_proto == NT_IP_UDP) {
+		put_udp(t, flow);
 	} else {
 		put_ip(t, flow);
+	}
+	if (flow->vlan_id) {
+		put(t, " vlan:");
+		put_number(t, flow->vlan_id);
 	}
 }
 

@@ -273,7 +273,7 @@ static void records_of_one_event(void **state)
 	assert_int_equal(kept[0].n_notes, 2);
 	assert_int_equal(strlen(kept[0].table.table), sizeof(record.table.table) - 1);
 	assert_int_equal(kept[0].events[0].cpu, 3);
-	assert_int_equal(kept[0].flows[0].icmp_seq, 7);
+	assert_int_equal(kept[0].flows[0].echo_seq, 7);
 }
 
 static void drop_after_other_notes(void **state)
@@ -310,7 +310,7 @@ static void flows_change(void **state)
 	assert_int_equal(kept[0].events[2].flow, 0);
 	assert_int_equal(kept[0].events[3].flow, 1);
 	assert_int_equal(kept[0].events[6].flow, 1);
-	assert_int_equal(kept[0].flows[1].icmp_seq, 1);
+	assert_int_equal(kept[0].flows[1].echo_seq, 1);
 }
 
 static void start_not_seen(void **state)
