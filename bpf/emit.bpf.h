@@ -88,13 +88,23 @@ static __always_inline u32 length_from_network(struct sk_buff *skb, u32 flags)
 	return data + BPF_CORE_READ(skb, len) - network_offset(skb, head, flags);
 }
 
+/* How many of `available` bytes were copied. The mask tells the verifier of 6.1, which forgets bounds of spilled values. */
+static __always_inline u16 copy_bytes(u8 *to, u32 available, const void *from)
+{
+	if (available >= NT_SNAPSHOT_BYTES)
+		return bpf_probe_read_kernel(to, NT_SNAPSHOT_BYTES, from) ? 0 : NT_SNAPSHOT_BYTES;
+	barrier_var(available);
+	available &= NT_SNAPSHOT_BYTES - 1;
+	return !available || bpf_probe_read_kernel(to, available, from) ? 0 : available;
+}
+
 static __always_inline void capture_bytes(struct nt_snapshot *record, struct sk_buff *skb, u32 flags)
 {
 	void *head = BPF_CORE_READ(skb, head);
 	u32 network = network_offset(skb, head, flags);
 	u32 mac = BPF_CORE_READ(skb, mac_header);
 	u32 tail = BPF_CORE_READ(skb, tail);
-	u32 start = network, size;
+	u32 start = network;
 
 	record->link = NT_LINK_NONE;
 	if (mac != NT_NO_LAYER && mac + 14 == network) {
@@ -102,12 +112,7 @@ static __always_inline void capture_bytes(struct nt_snapshot *record, struct sk_
 		record->link = NT_LINK_ETHER;
 	}
 	record->network = network - start;
-	size = tail > start ? tail - start : 0;
-	if (size > NT_SNAPSHOT_BYTES)
-		size = NT_SNAPSHOT_BYTES;
-	if (!size || bpf_probe_read_kernel(record->bytes, size, head + start))
-		size = 0;
-	record->captured_bytes = size;
+	record->captured_bytes = copy_bytes(record->bytes, tail > start ? tail - start : 0, head + start);
 }
 
 /* `more`: another record of this event follows. The last one tells the end. */
