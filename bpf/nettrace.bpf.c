@@ -69,6 +69,8 @@ static __always_inline struct sk_buff *skb_behind(void *pointer)
 FUNCTIONS(plain, 0)
 FUNCTIONS(seek, NT_P_SEEK)
 FUNCTIONS(start, NT_P_START)
+FUNCTION(fn_plain_arg4, ARG(5), 0)
+FUNCTION(fn_plain_pp0, skb_behind((void *)PT_REGS_PARM1(ctx)), 0)
 FUNCTION(fn_start_data_arg0, ARG(1), NT_P_START | NT_P_AT_DATA)
 FUNCTION(fn_start_data_pp0, skb_behind((void *)PT_REGS_PARM1(ctx)), NT_P_START | NT_P_AT_DATA)
 

@@ -9,11 +9,13 @@ enum nt_annotation_type {
 #define ANNOTATION(NAME, name, text) NT_ANNO_##NAME,
 #define FIELD(type, name, FORMAT)
 #define STRING(name, size)
+#define ADDRESSES(name, n)
 #define END_ANNOTATION(NAME)
 #include "annotations.def"
 #undef ANNOTATION
 #undef FIELD
 #undef STRING
+#undef ADDRESSES
 #undef END_ANNOTATION
 	NT_ANNO_COUNT,
 	NT_ANNO_NONE = 0xff
@@ -22,6 +24,7 @@ enum nt_annotation_type {
 #define ANNOTATION(NAME, name, text) struct nt_anno_##NAME {
 #define FIELD(type, name, FORMAT) type name;
 #define STRING(name, size) char name[size];
+#define ADDRESSES(name, n) u64 name[n];
 #define END_ANNOTATION(NAME) \
 	}                    \
 	;
@@ -29,6 +32,7 @@ enum nt_annotation_type {
 #undef ANNOTATION
 #undef FIELD
 #undef STRING
+#undef ADDRESSES
 #undef END_ANNOTATION
 
 /* nt_anno_DROP.reason when this kernel's kfree_skb does not tell (before 5.17). */

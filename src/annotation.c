@@ -25,6 +25,8 @@ const struct annotation_type *annotation_type(unsigned int type)
 	{#name, ANNOTATION_##type, NT_FORMAT_##FORMAT, offsetof(self, name), sizeof(type)},
 #define STRING(name, size) \
 	{#name, ANNOTATION_string, NT_FORMAT_STRING, offsetof(self, name), size},
+#define ADDRESSES(name, n) \
+	{#name, ANNOTATION_addresses, NT_FORMAT_SYMBOL, offsetof(self, name), (n) * sizeof(u64)},
 #define END_ANNOTATION(NAME)                                                                 \
 	}                                                                                    \
 	;                                                                                    \
@@ -36,6 +38,7 @@ const struct annotation_type *annotation_type(unsigned int type)
 #undef ANNOTATION
 #undef FIELD
 #undef STRING
+#undef ADDRESSES
 #undef END_ANNOTATION
 	default:
 		return NULL;
@@ -165,6 +168,29 @@ static const char *number_name(const struct annotation_type *type,
 	}
 }
 
+/* "inner+0x10 <- outer+0x20", innermost first, up to the first 0. */
+static void put_addresses(struct cut *cut, const struct annotation_field *field, const void *payload,
+			  const struct dict *dict)
+{
+	const u64 *addresses = (const void *)((const char *)payload + field->offset);
+
+	for (size_t i = 0; i < field->size_bytes / sizeof(*addresses) && addresses[i]; i++) {
+		const char *name = dict_name(dict, DICT_SYMBOL, addresses[i]);
+		char digits[24];
+
+		snprintf(digits, sizeof(digits), "0x%" PRIx64, addresses[i]);
+		put_bytes(cut, " <- ", i ? SIZE_MAX : 0);
+		put_bytes(cut, name ? name : digits, SIZE_MAX);
+	}
+}
+
+static const char *number_pattern(enum nt_format format)
+{
+	if (format == NT_FORMAT_ADDRESS)
+		return "%08" PRIx64;
+	return format == NT_FORMAT_SYMBOL ? "0x%" PRIx64 : "%" PRIu64;
+}
+
 static void put_field(struct cut *cut, const struct annotation_type *type,
 		      const struct annotation_field *field, const void *payload,
 		      const struct dict *dict)
@@ -176,10 +202,15 @@ static void put_field(struct cut *cut, const struct annotation_type *type,
 		put_bytes(cut, (const char *)payload + field->offset, field->size_bytes);
 		return;
 	}
+	if (field->kind == ANNOTATION_addresses) {
+		put_addresses(cut, field, payload, dict);
+		return;
+	}
 	if (!name) {
-		snprintf(digits, sizeof(digits),
-			 field->format == NT_FORMAT_SYMBOL ? "0x%" PRIx64 : "%" PRIu64,
-			 annotation_number(field, payload));
+		u64 number = annotation_number(field, payload);
+
+		snprintf(digits, sizeof(digits), number_pattern(field->format),
+			 field->format == NT_FORMAT_ADDRESS ? (u32)number : number);
 		name = digits;
 	}
 	put_bytes(cut, name, SIZE_MAX);

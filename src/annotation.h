@@ -17,12 +17,15 @@ enum annotation_kind {
 	ANNOTATION_u16,
 	ANNOTATION_u32,
 	ANNOTATION_u64,
-	ANNOTATION_string
+	ANNOTATION_string,
+	ANNOTATION_addresses
 };
 
 /* How a number is printed. A string needs no format. */
 enum nt_format {
 	NT_FORMAT_STRING,
+	NT_FORMAT_NUMBER,
+	NT_FORMAT_ADDRESS, /* of an sk_buff: its low 32 bits in hex, as in headers of blocks */
 	NT_FORMAT_NFPROTO,
 	NT_FORMAT_NF_HOOK, /* depends on the family, an NFPROTO field of the same annotation */
 	NT_FORMAT_NF_HOOK_SHORT, /* the same hooks as iptables names its chains */
@@ -53,7 +56,7 @@ const struct annotation_type *annotation_type(unsigned int type);
 const struct annotation_field *annotation_field(const struct annotation_type *type,
 						const char *name);
 
-/* The number in a field of a payload; 0 for strings. */
+/* The number in a field of a payload; 0 for strings and arrays. */
 u64 annotation_number(const struct annotation_field *field, const void *payload);
 
 /*

@@ -16,6 +16,7 @@
 #define MEMORY_MAX_BYTES ((size_t)512 << 20)
 
 struct journey_set {
+	const struct probe_table *probes;
 	journey_done_fn done;
 	void *user;
 	size_t n_open;
@@ -27,12 +28,13 @@ struct journey_set {
 	struct open_journey *buckets[BUCKETS];
 };
 
-struct journey_set *journey_set_new(journey_done_fn done, void *user)
+struct journey_set *journey_set_new(const struct probe_table *probes, journey_done_fn done, void *user)
 {
 	struct journey_set *set = calloc(1, sizeof(*set));
 
 	if (!set)
 		return NULL;
+	set->probes = probes;
 	set->done = done;
 	set->user = user;
 	return set;
@@ -162,6 +164,7 @@ static int begin(struct journey_set *set, const struct nt_event *ev, struct open
 	open = take_spare(set);
 	if (!open)
 		return -ENOMEM;
+	open->journey.probes = set->probes;
 	open->journey.id = ev->skb_id;
 	open->journey.incomplete = !(ev->kind & NT_F_START);
 	link_newest(set, open);

@@ -14,6 +14,7 @@
 
 #include "event.h"
 #include "filter_abi.h"
+#include "probe_table.h"
 
 enum outcome {
 	OUTCOME_INCOMPLETE, /* the end was not seen */
@@ -55,13 +56,21 @@ struct journey_member {
 	enum outcome outcome; /* once it is not alive */
 };
 
+/* Another journey that has to do with this one; id 0: none. */
+struct journey_link {
+	u32 id;
+	u64 skb;   /* its sk_buff, 0 if unknown */
+	u64 ts_ns; /* of its first event, 0 if unknown */
+};
+
 struct journey {
+	const struct probe_table *probes; /* which the numbers of its events refer to */
 	u32 id;
 	u64 start_ns;
 	u64 end_ns;
 	enum outcome outcome;
 	bool incomplete; /* the end was not seen, or records were lost on the way */
-	u32 merged_into; /* id, 0 if not merged */
+	struct journey_link merged_into, part_of, retransmit_of;
 	const struct nt_anno_DROP *drop; /* of the dropped member that decided the outcome, or NULL */
 	struct journey_event *events;
 	size_t n_events;
@@ -76,8 +85,8 @@ struct journey_set;
 /* Called with each journey that is over; it is freed when the callback returns. Non-zero stops. */
 typedef int (*journey_done_fn)(void *user, const struct journey *journey);
 
-/* A new set, or NULL without memory. */
-struct journey_set *journey_set_new(journey_done_fn done, void *user);
+/* A new set, or NULL without memory. The probes must outlive it. */
+struct journey_set *journey_set_new(const struct probe_table *probes, journey_done_fn done, void *user);
 void journey_set_free(struct journey_set *set);
 
 /*

@@ -218,7 +218,7 @@ static int keep_event(struct open_journey *open, const struct nt_event *ev, u32 
 static int new_event(struct open_journey *open, const struct nt_event *ev, u32 cpu, size_t *bytes)
 {
 	struct journey *journey = &open->journey;
-	const struct probe_row *row = probe_row(ev->probe);
+	const struct probe_row *row = probe_table_row(journey->probes, ev->probe);
 	struct journey_member *member = living_member(journey, ev->skb);
 	int err;
 
@@ -392,7 +392,7 @@ void open_journey_end(struct open_journey *open, const struct nt_end *end)
 		open->pending = 0;
 	}
 	if (end->how == NT_END_MERGED)
-		journey->merged_into = end->into;
+		journey->merged_into.id = end->into;
 	if (end->how != NT_END_MERGED || (end->ev.kind & NT_F_LOST))
 		journey->incomplete = true;
 }

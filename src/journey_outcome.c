@@ -21,7 +21,7 @@ static bool is_socket_queue(const struct journey *journey, u64 skb)
 {
 	for (size_t i = journey->n_events; i-- > 0;) {
 		const struct journey_event *event = &journey->events[i];
-		const struct probe_row *row = probe_row(event->probe);
+		const struct probe_row *row = probe_table_row(journey->probes, event->probe);
 
 		if (event->skb == skb && row && row->stage != NT_STAGE_LIFE)
 			return event->probe == NT_PROBE_raw_rcv || event->probe == NT_PROBE_ping_rcv;

@@ -190,15 +190,20 @@ static bool is_skb_pointer(const struct btf *btf, u32 id)
 	return type && btf_is_struct(type) && !strcmp(btf__name_by_offset(btf, type->name_off), "sk_buff");
 }
 
-/* Position of the skb among a function's parameters: PROBE_ARG_UNKNOWN if BTF has no such function. */
-static int skb_argument(const struct btf *btf, const char *function)
+/*
+ * Position of the skb among a function's parameters: the expected one if an skb is there, since some
+ * functions take two, else the first. PROBE_ARG_UNKNOWN if BTF has no such function.
+ */
+static int skb_argument(const struct btf *btf, const char *function, unsigned int expected)
 {
-	int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC), i;
+	int id = function ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : 0, i;
 	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
 
 	type = type ? btf__type_by_id(btf, type->type) : NULL;
 	if (!type || !btf_is_func_proto(type))
 		return PROBE_ARG_UNKNOWN;
+	if (expected < btf_vlen(type) && is_skb_pointer(btf, btf_params(type)[expected].type))
+		return (int)expected;
 	for (i = 0; i < btf_vlen(type); i++)
 		if (is_skb_pointer(btf, btf_params(type)[i].type))
 			return i;
@@ -208,55 +213,63 @@ static int skb_argument(const struct btf *btf, const char *function)
 static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset"};
 
 #define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
-#define MATCHES_MAX (2 * NT_PROBE_COUNT + N_VARIABLES)
 
 /* Hand each match, sorted by the search, to the row or variable that wanted it. */
-static void sort_matches_out(const struct symbol_match *matches, struct probe_facts *facts,
-			     struct kernel_variables *variables)
+static void sort_matches_out(const struct symbol_match *matches, size_t n_matches, const struct probe_table *probes,
+			     struct probe_facts *facts, struct kernel_variables *variables)
 {
 	u64 *addresses[N_VARIABLES] = {&variables->preempt_count, &variables->pcpu_hot,
 				       &variables->per_cpu_offset};
-	unsigned int i, probe, variable;
+	unsigned int probe, variable;
+	size_t i;
 
-	for (i = 0; i < MATCHES_MAX; i++) {
-		for (probe = 0; matches[i].n && probe < NT_PROBE_COUNT; probe++)
-			if (matches[i].wanted == probe_row(probe)->name ||
-			    (matches[i].wanted == probe_row(probe)->alias && !facts[probe].symbol.n))
+	for (i = 0; i < n_matches; i++) {
+		for (probe = 0; matches[i].n && probe < probe_table_count(probes); probe++) {
+			const struct probe_row *row = probe_table_row(probes, probe);
+
+			if ((matches[i].wanted == row->name || matches[i].wanted == row->alias) &&
+			    (!facts[probe].symbol.n || facts[probe].symbol.n_exact < matches[i].n_exact))
 				facts[probe].symbol = matches[i];
+		}
 		for (variable = 0; variable < N_VARIABLES; variable++)
 			if (matches[i].wanted == variable_names[variable] && matches[i].n)
 				*addresses[variable] = matches[i].places[0].address;
 	}
 }
 
-int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts,
-			struct kernel_variables *ret_variables)
+int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *probes,
+			struct probe_facts *ret_facts, struct kernel_variables *ret_variables)
 {
-	struct symbol_match *matches = calloc(MATCHES_MAX, sizeof(*matches));
-	unsigned int probe, i;
+	unsigned int n = probe_table_count(probes), probe, i;
+	size_t n_matches = 2 * n + N_VARIABLES;
+	struct symbol_match *matches = calloc(n_matches, sizeof(*matches));
 	bool addresses;
 	int err;
 
 	if (!matches)
 		return -ENOMEM;
 
-	memset(ret_facts, 0, NT_PROBE_COUNT * sizeof(*ret_facts));
+	memset(ret_facts, 0, n * sizeof(*ret_facts));
 	memset(ret_variables, 0, sizeof(*ret_variables));
-	for (probe = 0; probe < NT_PROBE_COUNT; probe++) {
-		const struct probe_row *row = probe_row(probe);
+	for (probe = 0; probe < n; probe++) {
+		const struct probe_row *row = probe_table_row(probes, probe);
 
 		matches[2 * probe].wanted = row->name;
 		matches[2 * probe + 1].wanted = row->alias ? row->alias : "";
 		ret_facts[probe].tracepoint = tracepoint_prototype(kernel->btf, row->name) != NULL;
-		ret_facts[probe].arg = row->access == PROBE_SKB_ARG ? skb_argument(kernel->btf, row->name) : PROBE_ARG_UNKNOWN;
+		ret_facts[probe].arg = PROBE_ARG_UNKNOWN;
+		if (row->access == PROBE_SKB_ARG)
+			ret_facts[probe].arg = skb_argument(kernel->btf, row->name, row->arg);
+		if (row->access == PROBE_SKB_ARG && ret_facts[probe].arg == PROBE_ARG_UNKNOWN)
+			ret_facts[probe].arg = skb_argument(kernel->btf, row->alias, row->arg);
 	}
 	for (i = 0; i < N_VARIABLES; i++) {
-		matches[2 * NT_PROBE_COUNT + i].wanted = variable_names[i];
-		matches[2 * NT_PROBE_COUNT + i].data = true;
+		matches[2 * n + i].wanted = variable_names[i];
+		matches[2 * n + i].data = true;
 	}
-	err = symbols_find(matches, MATCHES_MAX, &addresses);
+	err = symbols_find(matches, n_matches, &addresses);
 	if (!err)
-		sort_matches_out(matches, ret_facts, ret_variables);
+		sort_matches_out(matches, n_matches, probes, ret_facts, ret_variables);
 	free(matches);
 	return err;
 }

@@ -33,11 +33,11 @@ struct kernel_variables {
 };
 
 /*
- * Fill facts[NT_PROBE_COUNT] and the addresses of variables. A kernel that hides
- * addresses still tells names; then all addresses are 0. 0 or negative errno.
+ * Fill facts[], one per row of the table, and the addresses of variables. A kernel that
+ * hides addresses still tells names; then all addresses are 0. 0 or negative errno.
  */
-int kernel_gather_facts(const struct kernel *kernel, struct probe_facts *ret_facts,
-			struct kernel_variables *ret_variables);
+int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *probes,
+			struct probe_facts *ret_facts, struct kernel_variables *ret_variables);
 
 /* Put the names of enum skb_drop_reason into the dictionary. */
 int kernel_name_drop_reasons(const struct kernel *kernel, struct dict *dict);

@@ -28,6 +28,7 @@ static volatile sig_atomic_t stop_requested;
 struct session {
 	const struct options *options;
 	struct kernel *kernel;
+	struct probe_table *probes;
 	struct probe_facts *facts;
 	struct probe_plan *plan;
 	struct tracer *tracer;
@@ -167,14 +168,15 @@ static int make_plan(struct session *session)
 
 	if (backend < 0)
 		return say_no_backend(backend, wanted);
-	session->facts = calloc(NT_PROBE_COUNT, sizeof(*session->facts));
+	session->facts = calloc(probe_table_count(session->probes), sizeof(*session->facts));
 	session->plan = calloc(1, sizeof(*session->plan));
 	if (!session->facts || !session->plan)
 		return fail(-ENOMEM, "cannot plan probes", NULL);
-	err = kernel_gather_facts(session->kernel, session->facts, &variables);
+	err = kernel_gather_facts(session->kernel, session->probes, session->facts, &variables);
 	if (err)
 		return fail(err, "cannot read /proc/kallsyms", NULL);
-	probe_plan_make((enum backend)backend, session->facts, session->plan);
+	probe_plan_make((enum backend)backend, session->probes, session->facts,
+			session->options->probe_exclude, session->plan);
 	err = tracer_load(session->kernel, &variables, session->options, session->plan, &session->tracer);
 	if (err && !log_said())
 		fail(err, "cannot load programs", NULL);
@@ -187,7 +189,8 @@ static int session_open(struct session *session)
 	int err;
 
 	session->dict = dict_new();
-	session->journeys = journey_set_new(on_journey, session);
+	session->probes = probe_table_new();
+	session->journeys = session->probes ? journey_set_new(session->probes, on_journey, session) : NULL;
 	if (!session->dict || !session->journeys)
 		return fail(-ENOMEM, "cannot start", NULL);
 	err = kernel_open(&session->kernel);
@@ -210,6 +213,7 @@ static void session_close(struct session *session)
 	journey_set_free(session->journeys);
 	symbols_free(session->symbols);
 	dict_free(session->dict);
+	probe_table_free(session->probes);
 	free(session->plan);
 	free(session->facts);
 }

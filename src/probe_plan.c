@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* fn_CLASS_argN exist up to this N; see FUNCTIONS in nettrace.bpf.c. */
+/* fn_CLASS_argN exist up to this N, and one more of the plain class; see FUNCTIONS in nettrace.bpf.c. */
 #define FUNCTION_ARG_MAX 3
 
 static const char *function_class(const struct probe_row *row)
@@ -75,7 +75,7 @@ static void plan_function(struct probe_plan *plan, struct probe_plan_entry *entr
 		skip(plan, entry, "on this kernel it takes no packet");
 		return;
 	}
-	if (arg > FUNCTION_ARG_MAX) {
+	if (arg > (row->flags & NT_P_CLASS ? FUNCTION_ARG_MAX : FUNCTION_ARG_MAX + 1)) {
 		skip(plan, entry, "on this kernel the packet is argument %d", arg);
 		return;
 	}
@@ -103,18 +103,36 @@ static void plan_tracepoint(struct probe_plan *plan, struct probe_plan_entry *en
 	plan->n_attached++;
 }
 
-void probe_plan_make(enum backend backend, const struct probe_facts *facts, struct probe_plan *ret_plan)
+static bool is_excluded(const char *list, const struct probe_row *row)
+{
+	while (list && *list) {
+		size_t length = strcspn(list, ",");
+
+		if ((!strncmp(row->name, list, length) && !row->name[length]) ||
+		    (row->alias && !strncmp(row->alias, list, length) && !row->alias[length]))
+			return true;
+		list += length + (list[length] == ',');
+	}
+	return false;
+}
+
+void probe_plan_make(enum backend backend, const struct probe_table *probes, const struct probe_facts *facts,
+		     const char *exclude, struct probe_plan *ret_plan)
 {
 	unsigned int probe;
 
 	memset(ret_plan, 0, sizeof(*ret_plan));
 	ret_plan->backend = backend;
-	for (probe = 0; probe < NT_PROBE_COUNT; probe++) {
+	ret_plan->probes = probes;
+	ret_plan->n_entries = probe_table_count(probes);
+	for (probe = 0; probe < ret_plan->n_entries; probe++) {
 		struct probe_plan_entry *entry = &ret_plan->entries[probe];
-		const struct probe_row *row = probe_row(probe);
+		const struct probe_row *row = probe_table_row(probes, probe);
 
 		entry->probe = probe;
-		if (row->kind == PROBE_FN && backend == BACKEND_TRACEPOINT)
+		if (is_excluded(exclude, row))
+			snprintf(entry->skipped, sizeof(entry->skipped), "excluded");
+		else if (row->kind == PROBE_FN && backend == BACKEND_TRACEPOINT)
 			snprintf(entry->skipped, sizeof(entry->skipped), "the tracepoint backend has no functions");
 		else if (row->kind == PROBE_TPA && backend != BACKEND_TRACEPOINT)
 			snprintf(entry->skipped, sizeof(entry->skipped), "functions show this stage better");

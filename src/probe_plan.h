@@ -31,12 +31,18 @@ struct probe_plan_entry {
 
 struct probe_plan {
 	enum backend backend;
-	struct probe_plan_entry entries[NT_PROBE_COUNT];
+	const struct probe_table *probes;
+	unsigned int n_entries; /* one per row */
+	struct probe_plan_entry entries[NT_PROBE_MAX];
 	unsigned int n_attached;
 	unsigned int n_skipped; /* wanted with this backend, but not to be had */
 };
 
-/* Fill *ret_plan for a backend; facts[] has a row per probe and must outlive the plan. */
-void probe_plan_make(enum backend backend, const struct probe_facts *facts, struct probe_plan *ret_plan);
+/*
+ * Fill *ret_plan for a backend; facts[] has an entry per row of the table, and
+ * both must outlive the plan. `exclude`: names with commas between them, or NULL.
+ */
+void probe_plan_make(enum backend backend, const struct probe_table *probes, const struct probe_facts *facts,
+		     const char *exclude, struct probe_plan *ret_plan);
 
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "probe_table.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The column SKB of probes.def. */
 #define SKB_A0 .access = PROBE_SKB_ARG, .arg = 0
@@ -35,9 +38,63 @@ static const char *const stage_names[NT_STAGE_COUNT] = {
 #undef X
 };
 
-const struct probe_row *probe_row(unsigned int probe)
+struct probe_table {
+	unsigned int n_added;
+	struct probe_row added[NT_PROBE_MAX - NT_PROBE_COUNT];
+};
+
+struct probe_table *probe_table_new(void)
 {
-	return probe < NT_PROBE_COUNT ? &rows[probe] : NULL;
+	return calloc(1, sizeof(struct probe_table));
+}
+
+void probe_table_free(struct probe_table *table)
+{
+	unsigned int i;
+
+	for (i = 0; table && i < table->n_added; i++)
+		free((char *)table->added[i].name);
+	free(table);
+}
+
+int probe_table_add(struct probe_table *table, const char *name)
+{
+	struct probe_row row = {.program = "SKB", .kind = PROBE_FN, .stage = NT_STAGE_LIFE};
+
+	if (probe_table_find(table, name) >= 0)
+		return -EEXIST;
+	if (table->n_added == NT_PROBE_MAX - NT_PROBE_COUNT)
+		return -ENOSPC;
+	row.name = strdup(name);
+	if (!row.name)
+		return -ENOMEM;
+	table->added[table->n_added] = row;
+	return (int)(NT_PROBE_COUNT + table->n_added++);
+}
+
+const struct probe_row *probe_table_row(const struct probe_table *table, unsigned int probe)
+{
+	if (probe < NT_PROBE_COUNT)
+		return &rows[probe];
+	return probe < probe_table_count(table) ? &table->added[probe - NT_PROBE_COUNT] : NULL;
+}
+
+unsigned int probe_table_count(const struct probe_table *table)
+{
+	return NT_PROBE_COUNT + (table ? table->n_added : 0);
+}
+
+int probe_table_find(const struct probe_table *table, const char *name)
+{
+	unsigned int probe;
+
+	for (probe = 0; probe < probe_table_count(table); probe++) {
+		const struct probe_row *row = probe_table_row(table, probe);
+
+		if (!strcmp(row->name, name) || (row->alias && !strcmp(row->alias, name)))
+			return (int)probe;
+	}
+	return -ENOENT;
 }
 
 const char *stage_name(unsigned int stage)

@@ -31,8 +31,29 @@ struct probe_row {
 	u32 flags; /* NT_P_* */
 };
 
-/* The row of a probe number, or NULL beyond the table. Static storage. */
-const struct probe_row *probe_row(unsigned int probe);
+/*
+ * A table is the rows of probes.def, numbered by enum nt_probe, and those added
+ * behind them. Wherever one is read, NULL stands for the built-in rows alone.
+ */
+struct probe_table;
+
+/* The built-in rows, ready for more; NULL without memory. */
+struct probe_table *probe_table_new(void);
+void probe_table_free(struct probe_table *table);
+
+/*
+ * Add a function that takes a packet; the name is copied. Its events leave a packet in the stage it is in.
+ * The row's number, -EEXIST if there is one of that name, -ENOSPC or -ENOMEM.
+ */
+int probe_table_add(struct probe_table *table, const char *name);
+
+/* The row of a probe number, or NULL beyond the table. Lives as long as the table. */
+const struct probe_row *probe_table_row(const struct probe_table *table, unsigned int probe);
+
+unsigned int probe_table_count(const struct probe_table *table);
+
+/* The number of the row with this name or alias, or -ENOENT. */
+int probe_table_find(const struct probe_table *table, const char *name);
 
 /* Name of a stage as printed ("link-in"); "unknown" out of range. */
 const char *stage_name(unsigned int stage);

@@ -101,11 +101,10 @@ static void put_header(struct text *text, const struct journey *journey)
 	put_literal(text, " ***************\n");
 }
 
-/* Padded with blanks, as users expect columns. A row added with --probe is known by its number. */
-static void put_name(struct text *text, unsigned int probe)
+/* Padded with blanks, as users expect columns. */
+static void put_name(struct text *text, const struct probe_row *row, unsigned int probe)
 {
 	static const char blanks[NAME_WIDTH] = "                    ";
-	const struct probe_row *row = probe_row(probe);
 	char number[sizeof("probe 4294967295")];
 	const char *name = number;
 	size_t length;
@@ -138,7 +137,7 @@ static void put_drop_kind(struct text *text, const struct journey *journey)
 static void put_notes(struct text *text, const struct render_env *env, const struct journey *journey,
 		      const struct journey_event *event)
 {
-	const struct probe_row *row = probe_row(event->probe);
+	const struct probe_row *row = probe_table_row(journey->probes, event->probe);
 	char words[NOTE_TEXT_BYTES];
 
 	if (row && row->note) {
@@ -147,6 +146,8 @@ static void put_notes(struct text *text, const struct render_env *env, const str
 		put_literal(text, "*");
 	}
 	for (const struct journey_note *note = event->notes; note; note = note->next) {
+		if (!*annotation_type(note->type)->text)
+			continue;
 		put_literal(text, " *");
 		if (note->type == NT_ANNO_DROP)
 			put_drop_kind(text, journey);
@@ -155,15 +156,21 @@ static void put_notes(struct text *text, const struct render_env *env, const str
 	}
 }
 
+static void put_time(struct text *text, u64 ts_ns)
+{
+	put_literal(text, "[");
+	put_decimal(text, ts_ns / NSEC_PER_SEC, 1);
+	put_literal(text, ".");
+	put_decimal(text, ts_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
+	put_literal(text, "]");
+}
+
 static void put_event(struct text *text, const struct render_env *env, const struct journey *journey,
 		      const struct journey_event *event, const char *packet)
 {
-	put_literal(text, "[");
-	put_decimal(text, event->ts_ns / NSEC_PER_SEC, 1);
-	put_literal(text, ".");
-	put_decimal(text, event->ts_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
-	put_literal(text, "] [");
-	put_name(text, event->probe);
+	put_time(text, event->ts_ns);
+	put_literal(text, " [");
+	put_name(text, probe_table_row(journey->probes, event->probe), event->probe);
 	put_literal(text, "] ");
 	put_string(text, packet);
 	put_notes(text, env, journey, event);
@@ -197,7 +204,7 @@ static const char *stage_at(const struct journey *journey, size_t at)
 	unsigned int others = NT_STAGE_UNKNOWN;
 
 	for (size_t i = at + 1; i-- > 0;) {
-		const struct probe_row *row = probe_row(journey->events[i].probe);
+		const struct probe_row *row = probe_table_row(journey->probes, journey->events[i].probe);
 
 		if (!row || row->stage == NT_STAGE_LIFE)
 			continue;
@@ -283,6 +290,23 @@ static void put_incomplete(struct text *text, const struct journey *journey)
 	put_string(text, *between == ',' ? "\n" : "incomplete: events are missing\n");
 }
 
+/* "merged into: c133e200 sent at [12.345678]" */
+static void put_link(struct text *text, const char *what, const struct journey_link *link, const char *when)
+{
+	if (!link->id)
+		return;
+	put_string(text, what);
+	if (link->skb)
+		put_hex32(text, (u32)link->skb);
+	else
+		put_literal(text, "a packet not seen");
+	if (link->ts_ns) {
+		put_string(text, when);
+		put_time(text, link->ts_ns);
+	}
+	put_literal(text, "\n");
+}
+
 void render_text_journey(struct out *out, const struct render_env *env,
 			 const struct journey *journey)
 {
@@ -300,6 +324,9 @@ void render_text_journey(struct out *out, const struct render_env *env,
 	put_literal(&text, ", outcome: ");
 	put_string(&text, outcome_name(journey->outcome));
 	put_literal(&text, "\n");
+	put_link(&text, "merged into: ", &journey->merged_into, " seen at ");
+	put_link(&text, "part of: ", &journey->part_of, " seen at ");
+	put_link(&text, "retransmission of: ", &journey->retransmit_of, " sent at ");
 	if (journey->drop)
 		put_drop(&text, env, journey->drop);
 	if (journey->incomplete)

@@ -182,7 +182,7 @@ void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_
 
 	memset(ret_losses, 0, sizeof(*ret_losses));
 	count_recursion(tracer, ret_losses);
-	for (probe = 0; by_cpu && probe < NT_PROBE_COUNT; probe++) {
+	for (probe = 0; by_cpu && probe < tracer->plan->n_entries; probe++) {
 		if (bpf_map_lookup_elem(fd, &probe, by_cpu))
 			continue;
 		for (cpu = 0; cpu < tracer->n_cpus; cpu++)

@@ -34,6 +34,11 @@ static u32 bits_for(int n_cpus)
 	return bits;
 }
 
+static const struct probe_row *row_of(const struct tracer *tracer, unsigned int probe)
+{
+	return probe_table_row(tracer->plan->probes, probe);
+}
+
 /* Load what the plan attaches and nothing else: on 5.10 one unsupported program fails them all. */
 static int choose_programs(struct tracer *tracer)
 {
@@ -42,18 +47,18 @@ static int choose_programs(struct tracer *tracer)
 
 	bpf_object__for_each_program(program, tracer->skel->obj)
 		bpf_program__set_autoload(program, false);
-	for (i = 0; i < NT_PROBE_COUNT; i++) {
+	for (i = 0; i < tracer->plan->n_entries; i++) {
 		const struct probe_plan_entry *entry = &tracer->plan->entries[i];
 
 		if (!entry->attach)
 			continue;
 		program = bpf_object__find_program_by_name(tracer->skel->obj, entry->program);
 		if (!program) {
-			log_say("internal: no program %s for probe %s", entry->program, probe_row(i)->name);
+			log_say("internal: no program %s for probe %s", entry->program, row_of(tracer, i)->name);
 			return -ENOENT;
 		}
 		bpf_program__set_autoload(program, true);
-		if (tracer->plan->backend == BACKEND_KPROBE_MULTI && probe_row(i)->kind == PROBE_FN)
+		if (tracer->plan->backend == BACKEND_KPROBE_MULTI && row_of(tracer, i)->kind == PROBE_FN)
 			bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
 	}
 	return 0;
@@ -67,9 +72,9 @@ static void freeze_options(struct tracer *tracer, const struct kernel *kernel,
 	unsigned int i;
 
 	memcpy((void *)&rodata->filter, &options->filter, sizeof(options->filter));
-	for (i = 0; i < NT_PROBE_COUNT; i++) {
-		rodata->probe_flags[i] = probe_row(i)->flags;
-		if ((probe_row(i)->flags & NT_P_CLONES) && tracer->plan->entries[i].attach)
+	for (i = 0; i < tracer->plan->n_entries; i++) {
+		rodata->probe_flags[i] = row_of(tracer, i)->flags;
+		if ((row_of(tracer, i)->flags & NT_P_CLONES) && tracer->plan->entries[i].attach)
 			clones_seen = true;
 	}
 	rodata->clones_unannounced = !clones_seen;
@@ -150,7 +155,7 @@ static int tracer_open(struct tracer *tracer)
 		return -EINVAL;
 	tracer->ring_bytes = ring_size(tracer->n_cpus);
 	tracer->ring_fds = malloc((size_t)tracer->n_cpus * sizeof(int));
-	tracer->links_room = NT_PROBE_COUNT * SYMBOL_VARIANTS;
+	tracer->links_room = NT_PROBE_MAX * SYMBOL_VARIANTS;
 	tracer->links = calloc(tracer->links_room, sizeof(*tracer->links));
 	if (!tracer->ring_fds || !tracer->links)
 		return -ENOMEM;
@@ -212,15 +217,15 @@ static void count_attached(struct tracer *tracer, unsigned int probe, int err)
 		tracer->n_attached++;
 		return;
 	}
-	log_say("probe %s is skipped: %s", probe_row(probe)->name, strerror(-err));
+	log_say("probe %s is skipped: %s", row_of(tracer, probe)->name, strerror(-err));
 	tracer->n_skipped++;
 }
 
 /* What a kprobe.multi link attaches to. Names serve where the kernel hides addresses; they cost it a search. */
 struct multi_targets {
-	unsigned long addresses[NT_PROBE_COUNT * SYMBOL_VARIANTS];
-	const char *names[NT_PROBE_COUNT * SYMBOL_VARIANTS];
-	u64 cookies[NT_PROBE_COUNT * SYMBOL_VARIANTS];
+	unsigned long addresses[NT_PROBE_MAX * SYMBOL_VARIANTS];
+	const char *names[NT_PROBE_MAX * SYMBOL_VARIANTS];
+	u64 cookies[NT_PROBE_MAX * SYMBOL_VARIANTS];
 	unsigned int n;
 };
 
@@ -229,7 +234,7 @@ static void collect_targets(const struct tracer *tracer, const char *program, st
 	unsigned int i, j;
 
 	targets->n = 0;
-	for (i = 0; i < NT_PROBE_COUNT; i++) {
+	for (i = 0; i < tracer->plan->n_entries; i++) {
 		const struct probe_plan_entry *entry = &tracer->plan->entries[i];
 
 		if (!entry->attach || strcmp(entry->program, program))
@@ -303,10 +308,10 @@ static int attach_kprobe(struct tracer *tracer, struct bpf_program *program, con
 static void attach_entry(struct tracer *tracer, const struct probe_plan_entry *entry)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(tracer->skel->obj, entry->program);
-	const char *name = probe_row(entry->probe)->name;
+	const char *name = row_of(tracer, entry->probe)->name;
 	unsigned int i;
 
-	if (probe_row(entry->probe)->kind != PROBE_FN) {
+	if (row_of(tracer, entry->probe)->kind != PROBE_FN) {
 		count_attached(tracer, entry->probe,
 			       keep_link(tracer, bpf_program__attach_raw_tracepoint(program, name)));
 		return;
@@ -335,8 +340,8 @@ int tracer_attach(struct tracer *tracer)
 	int rank;
 
 	for (rank = 0; rank <= 2; rank++)
-		for (i = 0; i < NT_PROBE_COUNT; i++)
-			if (tracer->plan->entries[i].attach && attach_rank(probe_row(i)) == rank)
+		for (i = 0; i < tracer->plan->n_entries; i++)
+			if (tracer->plan->entries[i].attach && attach_rank(row_of(tracer, i)) == rank)
 				attach_entry(tracer, &tracer->plan->entries[i]);
 	tracer->skel->bss->enabled = true;
 	return tracer->n_attached ? 0 : -ENOENT;

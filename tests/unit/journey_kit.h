@@ -88,7 +88,7 @@ static inline int setup(void **state)
 	callback_returns = 0;
 	now_ns = 1000000000;
 	context = NT_CTX_SOFTIRQ;
-	set = journey_set_new(keep, &n_kept);
+	set = journey_set_new(NULL, keep, &n_kept);
 	return set ? 0 : -1;
 }
 

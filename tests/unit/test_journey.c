@@ -75,7 +75,7 @@ static void merged_by_gro(void **state)
 	event(napi_gro_receive_entry, SKB_A, START);
 	event(napi_skb_free_stolen_head, SKB_A, END);
 	expect_one(OUTCOME_MERGED, 2, 1, false);
-	assert_int_equal(kept[0].journey.merged_into, 0);
+	assert_int_equal(kept[0].journey.merged_into.id, 0);
 }
 
 /* icmp_rcv finds no socket for the original, but a raw socket took its clone. */
@@ -351,7 +351,7 @@ static void ends_that_no_probe_saw(void **state)
 	assert_int_equal(end_record(1, SKB_A, NT_END_MERGED, 9), 0);
 	assert_int_equal(n_kept, 3);
 	assert_int_equal(kept[2].journey.outcome, OUTCOME_MERGED);
-	assert_int_equal(kept[2].journey.merged_into, 9);
+	assert_int_equal(kept[2].journey.merged_into.id, 9);
 	assert_false(kept[2].journey.incomplete);
 }
 

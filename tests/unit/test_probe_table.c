@@ -18,7 +18,7 @@
 
 static void known_rows(void **state)
 {
-	const struct probe_row *row = probe_row(NT_PROBE_napi_gro_receive_entry);
+	const struct probe_row *row = probe_table_row(NULL, NT_PROBE_napi_gro_receive_entry);
 
 	(void)state;
 	assert_string_equal(row->name, "napi_gro_receive_entry");
@@ -30,7 +30,7 @@ static void known_rows(void **state)
 	assert_int_equal(row->flags, NT_P_START | NT_P_AT_DATA);
 	assert_null(row->note);
 
-	row = probe_row(NT_PROBE_consume_skb);
+	row = probe_table_row(NULL, NT_PROBE_consume_skb);
 	assert_int_equal(row->flags & NT_P_END, NT_P_END);
 	assert_string_equal(row->note, "packet is freed (normally)");
 }
@@ -38,23 +38,23 @@ static void known_rows(void **state)
 static void accesses(void **state)
 {
 	(void)state;
-	assert_int_equal(probe_row(NT_PROBE___netif_receive_skb_core)->access, PROBE_SKB_PP);
-	assert_int_equal(probe_row(NT_PROBE___netif_receive_skb_core)->arg, 0);
-	assert_int_equal(probe_row(NT_PROBE_nft_do_chain)->access, PROBE_SKB_NFT);
-	assert_string_equal(probe_row(NT_PROBE_nft_do_chain)->program, "CHAIN");
-	assert_int_equal(probe_row(NT_PROBE_ip_output)->access, PROBE_SKB_ARG);
-	assert_int_equal(probe_row(NT_PROBE_ip_output)->arg, 2);
-	assert_int_equal(probe_row(NT_PROBE_icmp_reply)->arg, 1);
-	assert_int_equal(probe_row(NT_PROBE_net_dev_queue)->kind, PROBE_TPA);
-	assert_int_equal(probe_row(NT_PROBE_ip_rcv)->kind, PROBE_FN);
+	assert_int_equal(probe_table_row(NULL, NT_PROBE___netif_receive_skb_core)->access, PROBE_SKB_PP);
+	assert_int_equal(probe_table_row(NULL, NT_PROBE___netif_receive_skb_core)->arg, 0);
+	assert_int_equal(probe_table_row(NULL, NT_PROBE_nft_do_chain)->access, PROBE_SKB_NFT);
+	assert_string_equal(probe_table_row(NULL, NT_PROBE_nft_do_chain)->program, "CHAIN");
+	assert_int_equal(probe_table_row(NULL, NT_PROBE_ip_output)->access, PROBE_SKB_ARG);
+	assert_int_equal(probe_table_row(NULL, NT_PROBE_ip_output)->arg, 2);
+	assert_int_equal(probe_table_row(NULL, NT_PROBE_icmp_reply)->arg, 1);
+	assert_int_equal(probe_table_row(NULL, NT_PROBE_net_dev_queue)->kind, PROBE_TPA);
+	assert_int_equal(probe_table_row(NULL, NT_PROBE_ip_rcv)->kind, PROBE_FN);
 }
 
 static void beyond_the_table(void **state)
 {
 	(void)state;
-	assert_non_null(probe_row(NT_PROBE_COUNT - 1));
-	assert_null(probe_row(NT_PROBE_COUNT));
-	assert_null(probe_row(UINT_MAX));
+	assert_non_null(probe_table_row(NULL, NT_PROBE_COUNT - 1));
+	assert_null(probe_table_row(NULL, NT_PROBE_COUNT));
+	assert_null(probe_table_row(NULL, UINT_MAX));
 }
 
 /* What must hold for any row, also for those yet to be written. */
@@ -64,7 +64,7 @@ static void every_row(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < NT_PROBE_COUNT; i++) {
-		const struct probe_row *row = probe_row(i);
+		const struct probe_row *row = probe_table_row(NULL, i);
 
 		assert_true(row->name && *row->name);
 		assert_true(row->program && *row->program);
@@ -81,7 +81,7 @@ static void every_row(void **state)
 		if (row->note)
 			assert_null(strpbrk(row->note, "*\n"));
 		for (unsigned int j = 0; j < i; j++)
-			assert_string_not_equal(row->name, probe_row(j)->name);
+			assert_string_not_equal(row->name, probe_table_row(NULL, j)->name);
 		starts |= row->flags & NT_P_START;
 		ends |= (row->flags & NT_P_END) != 0;
 	}
