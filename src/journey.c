@@ -6,7 +6,9 @@
 
 #include "journey_open.h"
 #include "journey_outcome.h"
+#include "packet.h"
 #include "probes.h"
+#include "segments.h"
 
 #define BUCKETS 65536
 #define OPEN_MAX 65536
@@ -19,6 +21,7 @@ struct journey_set {
 	const struct probe_table *probes;
 	journey_done_fn done;
 	void *user;
+	struct segments *segments;
 	size_t n_open;
 	size_t n_spare;
 	size_t bytes; /* of all journeys, spare ones included */
@@ -34,6 +37,11 @@ struct journey_set *journey_set_new(const struct probe_table *probes, journey_do
 
 	if (!set)
 		return NULL;
+	set->segments = segments_new();
+	if (!set->segments) {
+		free(set);
+		return NULL;
+	}
 	set->probes = probes;
 	set->done = done;
 	set->user = user;
@@ -54,6 +62,7 @@ void journey_set_free(struct journey_set *set)
 		set->spare = open->chain;
 		open_journey_free(open, &set->bytes);
 	}
+	segments_free(set->segments);
 	free(set);
 }
 
@@ -172,6 +181,30 @@ static int begin(struct journey_set *set, const struct nt_event *ev, struct open
 	return 0;
 }
 
+/* Does it repeat what was sent before? Not if it was cut out of that. */
+static void find_earlier(struct journey_set *set, struct open_journey *open)
+{
+	struct journey *journey = &open->journey;
+	struct journey_link self = {.id = journey->id, .skb = journey->events[0].skb, .ts_ns = journey->start_ns};
+
+	journey->retransmit_of = (struct journey_link){0};
+	segments_find(set->segments, &journey->flows[0], &self, journey->part_of.id, &journey->retransmit_of);
+}
+
+/* What the records that begin a journey say of other journeys. */
+static void relate(struct journey_set *set, struct open_journey *open, const struct nt_event *ev)
+{
+	struct journey *journey = &open->journey;
+	struct journey_link self = {.id = journey->id, .skb = ev->skb, .ts_ns = ev->ts_ns};
+
+	if (journey->n_flows != 1)
+		return;
+	if (ev->kind & NT_F_START)
+		segments_note(set->segments, &journey->flows[0], &self);
+	if ((ev->kind & NT_F_START) || (journey->part_of.id && journey->part_of.id == journey->retransmit_of.id))
+		find_earlier(set, open);
+}
+
 static int take_event(struct journey_set *set, const struct nt_event *ev, size_t size, u32 cpu)
 {
 	struct open_journey *open;
@@ -190,6 +223,7 @@ static int take_event(struct journey_set *set, const struct nt_event *ev, size_t
 	if (ret)
 		return ret;
 	err = open_journey_add(open, ev, size, cpu, &set->bytes);
+	relate(set, open, ev);
 	if (open_journey_is_over(open))
 		ret = hand_on(set, open);
 	return ret ? ret : err;

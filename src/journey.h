@@ -47,20 +47,21 @@ struct journey_event {
 	struct journey_note *notes;
 };
 
+/* Another journey that has to do with this one; id 0: none. */
+struct journey_link {
+	u32 id;
+	u64 skb;   /* its sk_buff, 0 if unknown */
+	u64 ts_ns; /* of its first event, 0 if unknown */
+};
+
 /* One sk_buff of the journey, in order of appearance; the first is the packet itself. */
 struct journey_member {
 	u64 skb;
 	u32 stage;	/* last stage that was not LIFE */
 	bool alive;
 	bool tap;	/* went to a packet socket: a copy for an onlooker */
+	struct journey_link merging; /* what the kernel tried to append it to */
 	enum outcome outcome; /* once it is not alive */
-};
-
-/* Another journey that has to do with this one; id 0: none. */
-struct journey_link {
-	u32 id;
-	u64 skb;   /* its sk_buff, 0 if unknown */
-	u64 ts_ns; /* of its first event, 0 if unknown */
 };
 
 struct journey {

@@ -24,7 +24,21 @@ static bool is_socket_queue(const struct journey *journey, u64 skb)
 		const struct probe_row *row = probe_table_row(journey->probes, event->probe);
 
 		if (event->skb == skb && row && row->stage != NT_STAGE_LIFE)
-			return event->probe == NT_PROBE_raw_rcv || event->probe == NT_PROBE_ping_rcv;
+			return event->probe == NT_PROBE_raw_rcv || event->probe == NT_PROBE_rawv6_rcv ||
+			       event->probe == NT_PROBE_ping_rcv;
+	}
+	return false;
+}
+
+/* GRO frees what it has merged like any other packet, right after. */
+static bool just_merged(const struct journey *journey, u64 skb)
+{
+	for (size_t i = journey->n_events; i-- > 0;) {
+		const struct journey_event *event = &journey->events[i];
+
+		if (event->skb == skb && !(event->flags & NT_F_END))
+			return event->probe == NT_PROBE_skb_gro_receive ||
+			       event->probe == NT_PROBE_skb_gro_receive_list;
 	}
 	return false;
 }
@@ -39,6 +53,11 @@ enum outcome member_outcome(const struct journey *journey, const struct journey_
 	case NT_PROBE_kfree_skb_partial:
 	case NT_PROBE_napi_skb_free_stolen_head:
 		return OUTCOME_MERGED;
+	case NT_PROBE___kfree_skb:
+	case NT_PROBE___napi_kfree_skb:
+		if (just_merged(journey, member->skb))
+			return OUTCOME_MERGED;
+		break;
 	default:
 		break;
 	}
@@ -105,6 +124,8 @@ void journey_settle(struct journey *journey, const struct nt_anno_DROP *const dr
 
 	if (onlookers)
 		best_outcome(journey, true, &journey->outcome);
+	if (journey->outcome != OUTCOME_MERGED)
+		journey->merged_into = (struct journey_link){0};
 	journey->drop = journey->outcome == OUTCOME_DROPPED ? drops[onlookers] : NULL;
 }
 
