@@ -57,7 +57,8 @@ $(BUILD)/libnettrace.a: $(PURE:%=$(BUILD)/%.o)
 # Links every object of the pure side against libc only: an undefined symbol is an impurity.
 $(BUILD)/pure-check: $(BUILD)/libnettrace.a
 	$(call say,LINK,$@)
-	$(Q)printf 'int main(void) { return 0; }\n' | $(CC) -x c - -x none -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive
+	$(Q)printf 'int main(void) { return 0; }\n' | $(CC) $(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS) \
+		-x c - -x none -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive
 
 $(BUILD)/%.o: src/%.c | $(BUILD)
 	$(call say,CC,$<)
