@@ -19,6 +19,7 @@
 
 struct journey_set {
 	const struct probe_table *probes;
+	const struct dict *dict;
 	journey_done_fn done;
 	void *user;
 	struct segments *segments;
@@ -31,7 +32,8 @@ struct journey_set {
 	struct open_journey *buckets[BUCKETS];
 };
 
-struct journey_set *journey_set_new(const struct probe_table *probes, journey_done_fn done, void *user)
+struct journey_set *journey_set_new(const struct probe_table *probes, const struct dict *dict, journey_done_fn done,
+				    void *user)
 {
 	struct journey_set *set = calloc(1, sizeof(*set));
 
@@ -43,6 +45,7 @@ struct journey_set *journey_set_new(const struct probe_table *probes, journey_do
 		return NULL;
 	}
 	set->probes = probes;
+	set->dict = dict;
 	set->done = done;
 	set->user = user;
 	return set;
@@ -174,6 +177,7 @@ static int begin(struct journey_set *set, const struct nt_event *ev, struct open
 	if (!open)
 		return -ENOMEM;
 	open->journey.probes = set->probes;
+	open->journey.dict = set->dict;
 	open->journey.id = ev->skb_id;
 	open->journey.incomplete = !(ev->kind & NT_F_START);
 	link_newest(set, open);

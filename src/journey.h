@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dict.h"
 #include "event.h"
 #include "filter_abi.h"
 #include "probe_table.h"
@@ -66,6 +67,7 @@ struct journey_member {
 
 struct journey {
 	const struct probe_table *probes; /* which the numbers of its events refer to */
+	const struct dict *dict;	  /* names of drop reasons, may be NULL */
 	u32 id;
 	u64 start_ns;
 	u64 end_ns;
@@ -86,8 +88,9 @@ struct journey_set;
 /* Called with each journey that is over; it is freed when the callback returns. Non-zero stops. */
 typedef int (*journey_done_fn)(void *user, const struct journey *journey);
 
-/* A new set, or NULL without memory. The probes must outlive it. */
-struct journey_set *journey_set_new(const struct probe_table *probes, journey_done_fn done, void *user);
+/* A new set, or NULL without memory. The probes and the names must outlive it; either may be NULL. */
+struct journey_set *journey_set_new(const struct probe_table *probes, const struct dict *dict, journey_done_fn done,
+				    void *user);
 void journey_set_free(struct journey_set *set);
 
 /*

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "journey_outcome.h"
 
+#include <string.h>
+
 #include "annotations.h"
 #include "probe_table.h"
 
@@ -43,12 +45,34 @@ static bool just_merged(const struct journey *journey, u64 skb)
 	return false;
 }
 
+static const struct nt_anno_DROP *drop_of(const struct journey_event *event)
+{
+	for (const struct journey_note *note = event->notes; note; note = note->next)
+		if (note->type == NT_ANNO_DROP)
+			return note->payload;
+	return NULL;
+}
+
+/*
+ * Outside of an established connection tcp_rcv_state_process frees an
+ * acknowledgement it has processed with kfree_skb and no reason (since 5.17; silently before).
+ */
+static bool is_used_ack(const struct journey *journey, u64 skb)
+{
+	const struct journey_event *end = &journey->events[journey->n_events - 1];
+	const struct nt_anno_DROP *drop = drop_of(end);
+	const char *reason = drop && journey->dict ? dict_get(journey->dict, DICT_DROP_REASON, drop->reason) : NULL;
+
+	return journey->n_events > 1 && end[-1].skb == skb && end[-1].probe == NT_PROBE_tcp_ack && journey->n_flows &&
+	       !journey->flows[end->flow].payload_bytes && reason && !strcmp(reason, "NOT_SPECIFIED");
+}
+
 enum outcome member_outcome(const struct journey *journey, const struct journey_member *member,
 			    const struct nt_event *end)
 {
 	switch (end->probe) {
 	case NT_PROBE_kfree_skb:
-		return OUTCOME_DROPPED;
+		return is_used_ack(journey, member->skb) ? OUTCOME_CONSUMED : OUTCOME_DROPPED;
 	case NT_PROBE_napi_reuse_skb:
 	case NT_PROBE_kfree_skb_partial:
 	case NT_PROBE_napi_skb_free_stolen_head:
