@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "kernel.h"
 
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/bpf.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "symbols.h"
 
-/* Every kernel with IPv4 has it, not inlined and not in a module: the function that trials attach to. */
-#define TRIAL_FUNCTION "ip_rcv"
 #define DROP_REASON_PREFIX "SKB_DROP_REASON_"
 
 struct kernel {
@@ -48,82 +41,6 @@ void kernel_free(struct kernel *kernel)
 	free(kernel);
 }
 
-/* A program that does nothing, of the kind that function probes run. */
-static int load_trial(enum bpf_prog_type type, enum bpf_attach_type attach_type)
-{
-	struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type);
-
-	return bpf_prog_load(type, "nt_trial", "GPL", insns, 2, &opts);
-}
-
-/* kprobe.multi loads on 6.1 and fails at attach only, where fprobe is not built in. */
-static int try_kprobe_multi(void)
-{
-	int prog = load_trial(BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI), link;
-	const char *symbols[] = {TRIAL_FUNCTION};
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .kprobe_multi.syms = symbols, .kprobe_multi.cnt = 1);
-
-	if (prog < 0)
-		return prog;
-	link = bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
-	close(prog);
-	if (link >= 0)
-		close(link);
-	return link < 0 ? link : 0;
-}
-
-static int try_kprobe(void)
-{
-	FILE *file = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
-	struct perf_event_attr attr = {.size = sizeof(attr)};
-	unsigned int type = 0;
-	long fd;
-
-	if (!file)
-		return -EOPNOTSUPP;
-	if (fscanf(file, "%u", &type) != 1)
-		type = 0;
-	fclose(file);
-	attr.type = type;
-	attr.kprobe_func = (u64)(unsigned long)TRIAL_FUNCTION;
-	fd = type ? syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC) : -1;
-	if (fd < 0)
-		return -errno;
-	close((int)fd);
-	return 0;
-}
-
-static int try_tracepoint(void)
-{
-	int prog = load_trial(BPF_PROG_TYPE_RAW_TRACEPOINT, 0), link;
-
-	if (prog < 0)
-		return prog;
-	link = bpf_raw_tracepoint_open("kfree_skb", prog);
-	close(prog);
-	if (link >= 0)
-		close(link);
-	return link < 0 ? link : 0;
-}
-
-int kernel_try(enum backend backend)
-{
-	switch (backend) {
-	case BACKEND_KPROBE_MULTI:
-		return try_kprobe_multi();
-	case BACKEND_KPROBE:
-		return try_kprobe();
-	case BACKEND_TRACEPOINT:
-		return try_tracepoint();
-	default:
-		return -EOPNOTSUPP;
-	}
-}
-
 /* Has the struct, or one inside it, a member of this name? */
 static bool has_member(const struct btf *btf, const struct btf_type *type, const char *name, int depth)
 {
@@ -148,11 +65,6 @@ bool kernel_counts_misses(const struct kernel *kernel)
 	int id = btf__find_by_name_kind(kernel->btf, "bpf_link_info", BTF_KIND_STRUCT);
 
 	return id > 0 && has_member(kernel->btf, btf__type_by_id(kernel->btf, (u32)id), "missed", 3);
-}
-
-bool kernel_has_cookie(void)
-{
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) == 1;
 }
 
 /* The prototype of a tracepoint's probe function: its first parameter is the tracer's own. */
@@ -243,7 +155,6 @@ int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *p
 	unsigned int n = probe_table_count(probes), probe, i;
 	size_t n_matches = 2 * n + N_VARIABLES;
 	struct symbol_match *matches = calloc(n_matches, sizeof(*matches));
-	bool addresses;
 	int err;
 
 	if (!matches)
@@ -267,19 +178,41 @@ int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *p
 		matches[2 * n + i].wanted = variable_names[i];
 		matches[2 * n + i].data = true;
 	}
-	err = symbols_find(matches, n_matches, &addresses);
+	err = symbols_find(matches, n_matches, &ret_variables->addresses_shown);
 	if (!err)
 		sort_matches_out(matches, n_matches, probes, ret_facts, ret_variables);
 	free(matches);
 	return err;
 }
 
+/* enum skb_drop_reason, or NULL. */
+static const struct btf_type *drop_reasons(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "skb_drop_reason", BTF_KIND_ENUM);
+
+	return id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
+}
+
+unsigned int kernel_count_drop_reasons(const struct kernel *kernel)
+{
+	const struct btf_type *type = drop_reasons(kernel->btf);
+
+	return type && kernel_has_drop_reason(kernel) ? btf_vlen(type) : 0;
+}
+
+bool kernel_tells_context(const struct kernel *kernel, const struct kernel_variables *variables)
+{
+	int id = btf__find_by_name_kind(kernel->btf, "pcpu_hot", BTF_KIND_STRUCT);
+	bool hot = id > 0 && has_member(kernel->btf, btf__type_by_id(kernel->btf, (u32)id), "preempt_count", 2);
+
+	return variables->per_cpu_offset && (variables->preempt_count || (hot && variables->pcpu_hot));
+}
+
 int kernel_name_drop_reasons(const struct kernel *kernel, struct dict *dict)
 {
-	int id = btf__find_by_name_kind(kernel->btf, "skb_drop_reason", BTF_KIND_ENUM), i;
-	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel->btf, (u32)id) : NULL;
+	const struct btf_type *type = drop_reasons(kernel->btf);
 	size_t prefix = strlen(DROP_REASON_PREFIX);
-	int err = 0;
+	int err = 0, i;
 
 	for (i = 0; type && !err && i < btf_vlen(type); i++) {
 		const struct btf_enum *value = &btf_enum(type)[i];
