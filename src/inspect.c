@@ -11,6 +11,7 @@
 #include "log.h"
 #include "out.h"
 #include "prepare.h"
+#include "probe_list.h"
 #include "reason.h"
 #include "tracer.h"
 
@@ -116,6 +117,23 @@ static int check(struct inspection *in)
 	return check_can_trace(&facts) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int list_probes(struct inspection *in)
+{
+	int err = kernel_open(&in->kernel);
+
+	if (err) {
+		log_say("cannot read the kernel's types: %s; /sys/kernel/btf/vmlinux is needed", reason_of(err));
+		return EXIT_FAILURE;
+	}
+	err = prepare(in->kernel, in->probes, in->options, &in->prepared);
+	if (!err)
+		err = attach_once(in);
+	if (err)
+		return in->prepared.usage_wrong ? EXIT_USAGE : EXIT_FAILURE;
+	probe_list_render(in->out, in->prepared.plan);
+	return EXIT_SUCCESS;
+}
+
 int inspect(const struct options *options)
 {
 	struct inspection in = {.options = options};
@@ -123,6 +141,6 @@ int inspect(const struct options *options)
 
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), not a death */
 	if (!inspection_open(&in))
-		status = check(&in);
+		status = options->check ? check(&in) : list_probes(&in);
 	return inspection_close(&in, status);
 }
