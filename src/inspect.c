@@ -98,8 +98,10 @@ static void ask_kernel(struct inspection *in, struct check_facts *facts)
 static int check(struct inspection *in)
 {
 	struct check_facts facts = {.wanted = in->options->backend, .complaint = ""};
-	int err = 0;
+	int err = prepare_names(in->probes, in->options, &in->prepared);
 
+	if (err)
+		return in->prepared.usage_wrong ? EXIT_USAGE : EXIT_FAILURE;
 	ask_kernel(in, &facts);
 	/* without a backend, a plan still tells about kernel addresses */
 	if (!facts.btf)

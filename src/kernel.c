@@ -7,13 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "symbols.h"
 
 #define DROP_REASON_PREFIX "SKB_DROP_REASON_"
 
+/* A module's types, as far as they differ from the kernel's; NULL if it has none. */
+struct module_types {
+	char name[sizeof(((struct symbol_place *)0)->module)];
+	struct btf *btf;
+};
+
 struct kernel {
 	struct btf *btf;
+	struct module_types *modules; /* those that were asked for */
+	unsigned int n_modules;
 };
 
 int kernel_open(struct kernel **ret_kernel)
@@ -37,6 +46,9 @@ void kernel_free(struct kernel *kernel)
 {
 	if (!kernel)
 		return;
+	while (kernel->n_modules)
+		btf__free(kernel->modules[--kernel->n_modules].btf);
+	free(kernel->modules);
 	btf__free(kernel->btf);
 	free(kernel);
 }
@@ -122,6 +134,44 @@ static int skb_argument(const struct btf *btf, const char *function, unsigned in
 	return PROBE_ARG_NONE;
 }
 
+/* The types of a module, NULL if it has none: on 5.10, or built without. */
+static const struct btf *module_btf(struct kernel *kernel, const char *name)
+{
+	struct module_types *more, *types;
+	char path[64];
+	unsigned int i;
+
+	for (i = 0; i < kernel->n_modules; i++)
+		if (!strcmp(kernel->modules[i].name, name))
+			return kernel->modules[i].btf;
+	more = realloc(kernel->modules, (kernel->n_modules + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	kernel->modules = more;
+	types = &more[kernel->n_modules++];
+	snprintf(types->name, sizeof(types->name), "%s", name);
+	snprintf(path, sizeof(path), "/sys/kernel/btf/%s", name);
+	types->btf = access(path, R_OK) ? NULL : btf__load_module_btf(name, kernel->btf);
+	return types->btf;
+}
+
+/* Where the skb is: according to the types of the kernel, or else of the module that has the function. */
+static int find_argument(struct kernel *kernel, const struct probe_row *row, const struct symbol_match *symbol)
+{
+	int arg = skb_argument(kernel->btf, row->name, row->arg);
+	const struct btf *btf;
+
+	if (arg == PROBE_ARG_UNKNOWN)
+		arg = skb_argument(kernel->btf, row->alias, row->arg);
+	if (arg != PROBE_ARG_UNKNOWN || !symbol->n || !symbol->places[0].module[0])
+		return arg;
+	btf = module_btf(kernel, symbol->places[0].module);
+	if (!btf)
+		return PROBE_ARG_UNKNOWN;
+	arg = skb_argument(btf, row->name, row->arg);
+	return arg == PROBE_ARG_UNKNOWN ? skb_argument(btf, row->alias, row->arg) : arg;
+}
+
 static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset"};
 
 #define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
@@ -149,7 +199,7 @@ static void sort_matches_out(const struct symbol_match *matches, size_t n_matche
 	}
 }
 
-int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *probes,
+int kernel_gather_facts(struct kernel *kernel, const struct probe_table *probes,
 			struct probe_facts *ret_facts, struct kernel_variables *ret_variables)
 {
 	unsigned int n = probe_table_count(probes), probe, i;
@@ -168,11 +218,6 @@ int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *p
 		matches[2 * probe].wanted = row->name;
 		matches[2 * probe + 1].wanted = row->alias ? row->alias : "";
 		ret_facts[probe].tracepoint = tracepoint_prototype(kernel->btf, row->name) != NULL;
-		ret_facts[probe].arg = PROBE_ARG_UNKNOWN;
-		if (row->access == PROBE_SKB_ARG)
-			ret_facts[probe].arg = skb_argument(kernel->btf, row->name, row->arg);
-		if (row->access == PROBE_SKB_ARG && ret_facts[probe].arg == PROBE_ARG_UNKNOWN)
-			ret_facts[probe].arg = skb_argument(kernel->btf, row->alias, row->arg);
 	}
 	for (i = 0; i < N_VARIABLES; i++) {
 		matches[2 * n + i].wanted = variable_names[i];
@@ -181,6 +226,13 @@ int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *p
 	err = symbols_find(matches, n_matches, &ret_variables->addresses_shown);
 	if (!err)
 		sort_matches_out(matches, n_matches, probes, ret_facts, ret_variables);
+	for (probe = 0; !err && probe < n; probe++) {
+		const struct probe_row *row = probe_table_row(probes, probe);
+
+		ret_facts[probe].arg = PROBE_ARG_UNKNOWN;
+		if (row->access == PROBE_SKB_ARG)
+			ret_facts[probe].arg = find_argument(kernel, row, &ret_facts[probe].symbol);
+	}
 	free(matches);
 	return err;
 }

@@ -35,9 +35,10 @@ bool kernel_tells_context(const struct kernel *kernel, const struct kernel_varia
 
 /*
  * Fill facts[], one per row of the table, and the addresses of variables. A kernel that
- * hides addresses still tells names; then all addresses are 0. 0 or negative errno.
+ * hides addresses still tells names; then all addresses are 0. Reads the types of modules whose functions
+ * are among the rows. 0 or negative errno.
  */
-int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *probes,
+int kernel_gather_facts(struct kernel *kernel, const struct probe_table *probes,
 			struct probe_facts *ret_facts, struct kernel_variables *ret_variables);
 
 /* Put the names of enum skb_drop_reason into the dictionary. */

@@ -23,13 +23,19 @@ struct preparation {
 int prepare_backend(enum backend wanted);
 
 /*
- * Add the functions of --probe to the table and plan for that backend. 0 or negative errno, said. The table
- * must outlive the preparation; prepare_free() in either case.
+ * Add the functions of --probe to the table, and see that it has those of --exclude. 0 or negative errno, said;
+ * sets usage_wrong.
+ */
+int prepare_names(struct probe_table *probes, const struct options *options, struct preparation *ret_prepared);
+
+/*
+ * Plan for that backend. 0 or negative errno, said. The table must outlive the preparation;
+ * prepare_free() in either case.
  */
 int prepare_plan(struct kernel *kernel, struct probe_table *probes, const struct options *options,
 		 enum backend backend, struct preparation *ret_prepared);
 
-/* Both in one: 0 or negative errno, said. */
+/* All of it: 0 or negative errno, said. */
 int prepare(struct kernel *kernel, struct probe_table *probes, const struct options *options,
 	    struct preparation *ret_prepared);
 
