@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "kernel.h"
 
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/bpf.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "symbols.h"
 
-/* Every kernel with IPv4 has it, not inlined and not in a module: the function that trials attach to. */
-#define TRIAL_FUNCTION "ip_rcv"
 #define DROP_REASON_PREFIX "SKB_DROP_REASON_"
+
+/* A module's types, as far as they differ from the kernel's; NULL if it has none. */
+struct module_types {
+	char name[sizeof(((struct symbol_place *)0)->module)];
+	struct btf *btf;
+};
 
 struct kernel {
 	struct btf *btf;
+	struct module_types *modules; /* those that were asked for */
+	unsigned int n_modules;
 };
 
 int kernel_open(struct kernel **ret_kernel)
@@ -44,84 +46,11 @@ void kernel_free(struct kernel *kernel)
 {
 	if (!kernel)
 		return;
+	while (kernel->n_modules)
+		btf__free(kernel->modules[--kernel->n_modules].btf);
+	free(kernel->modules);
 	btf__free(kernel->btf);
 	free(kernel);
-}
-
-/* A program that does nothing, of the kind that function probes run. */
-static int load_trial(enum bpf_prog_type type, enum bpf_attach_type attach_type)
-{
-	struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type);
-
-	return bpf_prog_load(type, "nt_trial", "GPL", insns, 2, &opts);
-}
-
-/* kprobe.multi loads on 6.1 and fails at attach only, where fprobe is not built in. */
-static int try_kprobe_multi(void)
-{
-	int prog = load_trial(BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI), link;
-	const char *symbols[] = {TRIAL_FUNCTION};
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .kprobe_multi.syms = symbols, .kprobe_multi.cnt = 1);
-
-	if (prog < 0)
-		return prog;
-	link = bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
-	close(prog);
-	if (link >= 0)
-		close(link);
-	return link < 0 ? link : 0;
-}
-
-static int try_kprobe(void)
-{
-	FILE *file = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
-	struct perf_event_attr attr = {.size = sizeof(attr)};
-	unsigned int type = 0;
-	long fd;
-
-	if (!file)
-		return -EOPNOTSUPP;
-	if (fscanf(file, "%u", &type) != 1)
-		type = 0;
-	fclose(file);
-	attr.type = type;
-	attr.kprobe_func = (u64)(unsigned long)TRIAL_FUNCTION;
-	fd = type ? syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC) : -1;
-	if (fd < 0)
-		return -errno;
-	close((int)fd);
-	return 0;
-}
-
-static int try_tracepoint(void)
-{
-	int prog = load_trial(BPF_PROG_TYPE_RAW_TRACEPOINT, 0), link;
-
-	if (prog < 0)
-		return prog;
-	link = bpf_raw_tracepoint_open("kfree_skb", prog);
-	close(prog);
-	if (link >= 0)
-		close(link);
-	return link < 0 ? link : 0;
-}
-
-int kernel_try(enum backend backend)
-{
-	switch (backend) {
-	case BACKEND_KPROBE_MULTI:
-		return try_kprobe_multi();
-	case BACKEND_KPROBE:
-		return try_kprobe();
-	case BACKEND_TRACEPOINT:
-		return try_tracepoint();
-	default:
-		return -EOPNOTSUPP;
-	}
 }
 
 /* Has the struct, or one inside it, a member of this name? */
@@ -148,11 +77,6 @@ bool kernel_counts_misses(const struct kernel *kernel)
 	int id = btf__find_by_name_kind(kernel->btf, "bpf_link_info", BTF_KIND_STRUCT);
 
 	return id > 0 && has_member(kernel->btf, btf__type_by_id(kernel->btf, (u32)id), "missed", 3);
-}
-
-bool kernel_has_cookie(void)
-{
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) == 1;
 }
 
 /* The prototype of a tracepoint's probe function: its first parameter is the tracer's own. */
@@ -210,6 +134,44 @@ static int skb_argument(const struct btf *btf, const char *function, unsigned in
 	return PROBE_ARG_NONE;
 }
 
+/* The types of a module, NULL if it has none: on 5.10, or built without. */
+static const struct btf *module_btf(struct kernel *kernel, const char *name)
+{
+	struct module_types *more, *types;
+	char path[64];
+	unsigned int i;
+
+	for (i = 0; i < kernel->n_modules; i++)
+		if (!strcmp(kernel->modules[i].name, name))
+			return kernel->modules[i].btf;
+	more = realloc(kernel->modules, (kernel->n_modules + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	kernel->modules = more;
+	types = &more[kernel->n_modules++];
+	snprintf(types->name, sizeof(types->name), "%s", name);
+	snprintf(path, sizeof(path), "/sys/kernel/btf/%s", name);
+	types->btf = access(path, R_OK) ? NULL : btf__load_module_btf(name, kernel->btf);
+	return types->btf;
+}
+
+/* Where the skb is: according to the types of the kernel, or else of the module that has the function. */
+static int find_argument(struct kernel *kernel, const struct probe_row *row, const struct symbol_match *symbol)
+{
+	int arg = skb_argument(kernel->btf, row->name, row->arg);
+	const struct btf *btf;
+
+	if (arg == PROBE_ARG_UNKNOWN)
+		arg = skb_argument(kernel->btf, row->alias, row->arg);
+	if (arg != PROBE_ARG_UNKNOWN || !symbol->n || !symbol->places[0].module[0])
+		return arg;
+	btf = module_btf(kernel, symbol->places[0].module);
+	if (!btf)
+		return PROBE_ARG_UNKNOWN;
+	arg = skb_argument(btf, row->name, row->arg);
+	return arg == PROBE_ARG_UNKNOWN ? skb_argument(btf, row->alias, row->arg) : arg;
+}
+
 static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset"};
 
 #define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
@@ -237,13 +199,12 @@ static void sort_matches_out(const struct symbol_match *matches, size_t n_matche
 	}
 }
 
-int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *probes,
+int kernel_gather_facts(struct kernel *kernel, const struct probe_table *probes,
 			struct probe_facts *ret_facts, struct kernel_variables *ret_variables)
 {
 	unsigned int n = probe_table_count(probes), probe, i;
 	size_t n_matches = 2 * n + N_VARIABLES;
 	struct symbol_match *matches = calloc(n_matches, sizeof(*matches));
-	bool addresses;
 	int err;
 
 	if (!matches)
@@ -257,29 +218,53 @@ int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *p
 		matches[2 * probe].wanted = row->name;
 		matches[2 * probe + 1].wanted = row->alias ? row->alias : "";
 		ret_facts[probe].tracepoint = tracepoint_prototype(kernel->btf, row->name) != NULL;
-		ret_facts[probe].arg = PROBE_ARG_UNKNOWN;
-		if (row->access == PROBE_SKB_ARG)
-			ret_facts[probe].arg = skb_argument(kernel->btf, row->name, row->arg);
-		if (row->access == PROBE_SKB_ARG && ret_facts[probe].arg == PROBE_ARG_UNKNOWN)
-			ret_facts[probe].arg = skb_argument(kernel->btf, row->alias, row->arg);
 	}
 	for (i = 0; i < N_VARIABLES; i++) {
 		matches[2 * n + i].wanted = variable_names[i];
 		matches[2 * n + i].data = true;
 	}
-	err = symbols_find(matches, n_matches, &addresses);
+	err = symbols_find(matches, n_matches, &ret_variables->addresses_shown);
 	if (!err)
 		sort_matches_out(matches, n_matches, probes, ret_facts, ret_variables);
+	for (probe = 0; !err && probe < n; probe++) {
+		const struct probe_row *row = probe_table_row(probes, probe);
+
+		ret_facts[probe].arg = PROBE_ARG_UNKNOWN;
+		if (row->access == PROBE_SKB_ARG)
+			ret_facts[probe].arg = find_argument(kernel, row, &ret_facts[probe].symbol);
+	}
 	free(matches);
 	return err;
 }
 
+/* enum skb_drop_reason, or NULL. */
+static const struct btf_type *drop_reasons(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "skb_drop_reason", BTF_KIND_ENUM);
+
+	return id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
+}
+
+unsigned int kernel_count_drop_reasons(const struct kernel *kernel)
+{
+	const struct btf_type *type = drop_reasons(kernel->btf);
+
+	return type && kernel_has_drop_reason(kernel) ? btf_vlen(type) : 0;
+}
+
+bool kernel_tells_context(const struct kernel *kernel, const struct kernel_variables *variables)
+{
+	int id = btf__find_by_name_kind(kernel->btf, "pcpu_hot", BTF_KIND_STRUCT);
+	bool hot = id > 0 && has_member(kernel->btf, btf__type_by_id(kernel->btf, (u32)id), "preempt_count", 2);
+
+	return variables->per_cpu_offset && (variables->preempt_count || (hot && variables->pcpu_hot));
+}
+
 int kernel_name_drop_reasons(const struct kernel *kernel, struct dict *dict)
 {
-	int id = btf__find_by_name_kind(kernel->btf, "skb_drop_reason", BTF_KIND_ENUM), i;
-	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel->btf, (u32)id) : NULL;
+	const struct btf_type *type = drop_reasons(kernel->btf);
 	size_t prefix = strlen(DROP_REASON_PREFIX);
-	int err = 0;
+	int err = 0, i;
 
 	for (i = 0; type && !err && i < btf_vlen(type); i++) {
 		const struct btf_enum *value = &btf_enum(type)[i];

@@ -15,31 +15,47 @@ struct kernel;
 int kernel_open(struct kernel **ret_kernel);
 void kernel_free(struct kernel *kernel);
 
-/* Try whether probes can be attached in this way, by attaching one. 0 or the negative errno of the trial. */
-int kernel_try(enum backend backend);
-
 /* Are hits counted that function probes missed because another program ran (6.7)? */
 bool kernel_counts_misses(const struct kernel *kernel);
-
-/* Do kprobe programs learn which probe called them (5.15)? */
-bool kernel_has_cookie(void);
 
 /* Does the tracepoint kfree_skb tell a reason (5.17)? */
 bool kernel_has_drop_reason(const struct kernel *kernel);
 
+/* How many reasons it has names for; 0 if it tells none. */
+unsigned int kernel_count_drop_reasons(const struct kernel *kernel);
+
 /* Addresses of variables that tell in what context code runs; 0: not known on this kernel. */
 struct kernel_variables {
 	u64 preempt_count, pcpu_hot, per_cpu_offset;
+	bool addresses_shown; /* false: the kernel hides all addresses from this process */
 };
+
+/* Do they suffice to tell it? The BPF side decides by the same (compat_preempt_count). */
+bool kernel_tells_context(const struct kernel *kernel, const struct kernel_variables *variables);
 
 /*
  * Fill facts[], one per row of the table, and the addresses of variables. A kernel that
- * hides addresses still tells names; then all addresses are 0. 0 or negative errno.
+ * hides addresses still tells names; then all addresses are 0. Reads the types of modules whose functions
+ * are among the rows. 0 or negative errno.
  */
-int kernel_gather_facts(const struct kernel *kernel, const struct probe_table *probes,
+int kernel_gather_facts(struct kernel *kernel, const struct probe_table *probes,
 			struct probe_facts *ret_facts, struct kernel_variables *ret_variables);
 
 /* Put the names of enum skb_drop_reason into the dictionary. */
 int kernel_name_drop_reasons(const struct kernel *kernel, struct dict *dict);
+
+/*
+ * Trials, in kernel_trial.c: what works is found by doing it once. Not by asking for a
+ * version, since distributions build features in, out, and patch them back.
+ */
+
+/* Try whether probes can be attached in this way, by attaching one. 0 or the negative errno of the trial. */
+int kernel_try(enum backend backend);
+
+/* Do kprobe programs learn which probe called them (5.15)? */
+bool kernel_has_cookie(void);
+
+/* Can a CPU be sampled by the clock of perf events? 0 or the negative errno of the trial. */
+int kernel_try_perf_clock(void);
 
 #endif

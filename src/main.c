@@ -5,20 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "annotations.h"
 #include "dict.h"
+#include "inspect.h"
 #include "journey.h"
 #include "kernel.h"
 #include "log.h"
 #include "options.h"
 #include "out.h"
+#include "prepare.h"
+#include "reason.h"
 #include "render.h"
 #include "symbols.h"
 #include "tracer.h"
 
-#define EXIT_USAGE 2
 #define READ_INTERVAL_NS 10000000ull	 /* between looks at the rings */
 #define SWEEP_INTERVAL_NS 10000000000ull /* between looks at the tracking maps */
 #define SWEEP_IDLE_NS 120000000000ull	 /* a packet that nothing saw for so long has gone unseen */
@@ -29,8 +30,7 @@ struct session {
 	const struct options *options;
 	struct kernel *kernel;
 	struct probe_table *probes;
-	struct probe_facts *facts;
-	struct probe_plan *plan;
+	struct preparation prepared;
 	struct tracer *tracer;
 	struct dict *dict;
 	struct symbols *symbols;
@@ -131,53 +131,14 @@ static int fail(int err, const char *what, const char *next)
 	return err;
 }
 
-/* The backend asked for, or the first that this kernel allows. Negative errno of the last trial if none. */
-static int choose_backend(enum backend wanted)
-{
-	static const enum backend order[] = {BACKEND_KPROBE_MULTI, BACKEND_KPROBE, BACKEND_TRACEPOINT};
-	int err = -EOPNOTSUPP;
-	size_t i;
-
-	for (i = 0; i < sizeof(order) / sizeof(*order); i++) {
-		if (wanted != BACKEND_AUTO && wanted != order[i])
-			continue;
-		err = kernel_try(order[i]);
-		if (!err)
-			return (int)order[i];
-	}
-	return err;
-}
-
-static int say_no_backend(int err, enum backend wanted)
-{
-	if (err == -EPERM || err == -EACCES)
-		return fail(err, "cannot attach probes",
-			    geteuid() ? "run as root" : "see /sys/kernel/security/lockdown and this container's limits");
-	if (wanted == BACKEND_AUTO)
-		return fail(err, "this kernel allows no probes that nettrace knows", NULL);
-	log_say("this kernel does not allow the %s backend: %s; try --backend auto", backend_name(wanted),
-		strerror(-err));
-	return err;
-}
-
 static int make_plan(struct session *session)
 {
-	enum backend wanted = session->options->backend;
-	struct kernel_variables variables;
-	int backend = choose_backend(wanted), err;
+	int err = prepare(session->kernel, session->probes, session->options, &session->prepared);
 
-	if (backend < 0)
-		return say_no_backend(backend, wanted);
-	session->facts = calloc(probe_table_count(session->probes), sizeof(*session->facts));
-	session->plan = calloc(1, sizeof(*session->plan));
-	if (!session->facts || !session->plan)
-		return fail(-ENOMEM, "cannot plan probes", NULL);
-	err = kernel_gather_facts(session->kernel, session->probes, session->facts, &variables);
 	if (err)
-		return fail(err, "cannot read /proc/kallsyms", NULL);
-	probe_plan_make((enum backend)backend, session->probes, session->facts,
-			session->options->probe_exclude, session->plan);
-	err = tracer_load(session->kernel, &variables, session->options, session->plan, &session->tracer);
+		return err;
+	err = tracer_load(session->kernel, &session->prepared.variables, session->options, session->prepared.plan,
+			  &session->tracer);
 	if (err && !log_said())
 		fail(err, "cannot load programs", NULL);
 	return err;
@@ -214,8 +175,7 @@ static void session_close(struct session *session)
 	symbols_free(session->symbols);
 	dict_free(session->dict);
 	probe_table_free(session->probes);
-	free(session->plan);
-	free(session->facts);
+	prepare_free(&session->prepared);
 }
 
 static int nap(u64 until_ns)
@@ -292,6 +252,17 @@ static void say_totals(const struct session *session, const struct tracer_losses
 		log_say("%llu malformed records were ignored", session->malformed);
 }
 
+/* Probes which the plan attaches and the kernel does not. */
+static void say_refused(const struct session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->prepared.plan->n_entries; i++)
+		if (tracer_row_error(session->tracer, i))
+			log_say("probe %s is skipped: %s", probe_table_row(session->probes, i)->name,
+				reason_of(tracer_row_error(session->tracer, i)));
+}
+
 static int run(struct session *session)
 {
 	struct tracer_losses losses;
@@ -302,7 +273,8 @@ static int run(struct session *session)
 	err = tracer_attach(session->tracer);
 	if (err)
 		return fail(err, "no probe could be attached", NULL);
-	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->plan->backend),
+	say_refused(session);
+	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->prepared.plan->backend),
 		tracer_attached(session->tracer), tracer_skipped(session->tracer));
 	err = trace(session);
 	tracer_detach(session->tracer);
@@ -333,6 +305,8 @@ int main(int argc, char **argv)
 		return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	log_init(false);
+	if (options.check || options.probes)
+		return inspect(&options);
 	catch_signals();
 	session.options = &options;
 	err = run(&session);
@@ -342,5 +316,7 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	if (closed)
 		fail(closed, options.output ? options.output : "standard output", NULL);
+	if (session.prepared.usage_wrong)
+		return EXIT_USAGE;
 	return err || closed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

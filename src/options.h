@@ -17,6 +17,8 @@ enum backend {
 	BACKEND_COUNT
 };
 
+#define EXIT_USAGE 2 /* the command line is wrong */
+
 /* What --probe and --exclude take: so many names, each no longer than a kernel symbol. */
 #define OPTIONS_NAMES_MAX 64
 #define OPTIONS_NAME_LENGTH_MAX 127

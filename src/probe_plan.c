@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reason.h"
+
 /* fn_CLASS_argN exist up to this N, and one more of the plain class; see FUNCTIONS in nettrace.bpf.c. */
 #define FUNCTION_ARG_MAX 3
 
@@ -121,6 +123,26 @@ static bool is_excluded(const char *list, const struct probe_row *row)
 	return false;
 }
 
+static bool is_wanted(enum backend backend, const struct probe_row *row, const char *exclude)
+{
+	enum probe_kind other = backend == BACKEND_TRACEPOINT ? PROBE_FN : PROBE_TPA;
+
+	return row->kind != other && row->kind != PROBE_NO && !is_excluded(exclude, row);
+}
+
+static void explain_unused(struct probe_plan_entry *entry, const struct probe_row *row, const char *exclude)
+{
+	const char *reason = "functions show this stage better";
+
+	if (row->kind == PROBE_NO)
+		reason = row->note;
+	else if (is_excluded(exclude, row))
+		reason = "excluded";
+	else if (row->kind == PROBE_FN)
+		reason = "the tracepoint backend has no functions";
+	snprintf(entry->skipped, sizeof(entry->skipped), "%s", reason);
+}
+
 void probe_plan_make(enum backend backend, const struct probe_table *probes, const struct probe_facts *facts,
 		     const char *exclude, struct probe_plan *ret_plan)
 {
@@ -135,17 +157,30 @@ void probe_plan_make(enum backend backend, const struct probe_table *probes, con
 		const struct probe_row *row = probe_table_row(probes, probe);
 
 		entry->probe = probe;
-		if (row->kind == PROBE_NO)
-			snprintf(entry->skipped, sizeof(entry->skipped), "%s", row->note);
-		else if (is_excluded(exclude, row))
-			snprintf(entry->skipped, sizeof(entry->skipped), "excluded");
-		else if (row->kind == PROBE_FN && backend == BACKEND_TRACEPOINT)
-			snprintf(entry->skipped, sizeof(entry->skipped), "the tracepoint backend has no functions");
-		else if (row->kind == PROBE_TPA && backend != BACKEND_TRACEPOINT)
-			snprintf(entry->skipped, sizeof(entry->skipped), "functions show this stage better");
-		else if (row->kind == PROBE_FN)
+		entry->wanted = is_wanted(backend, row, exclude);
+		if (entry->wanted && row->kind == PROBE_FN)
 			plan_function(ret_plan, entry, row, &facts[probe]);
-		else
+		else if (entry->wanted)
 			plan_tracepoint(ret_plan, entry, row, &facts[probe]);
+		else
+			explain_unused(entry, row, exclude);
 	}
+}
+
+void probe_plan_refused(struct probe_plan *plan, unsigned int probe, int err)
+{
+	struct probe_plan_entry *entry = &plan->entries[probe];
+
+	if (!entry->attach)
+		return;
+	entry->attach = false;
+	plan->n_attached--;
+	skip(plan, entry, "the kernel allows no probe there: %s", reason_of(err));
+}
+
+enum probe_state probe_plan_state(const struct probe_plan_entry *entry)
+{
+	if (entry->attach)
+		return PROBE_ATTACHES;
+	return entry->wanted ? PROBE_SKIPPED : PROBE_UNUSED;
 }

@@ -20,9 +20,16 @@ struct probe_facts {
 	struct symbol_match symbol;
 };
 
+enum probe_state {
+	PROBE_ATTACHES,
+	PROBE_SKIPPED, /* wanted with this backend, but not to be had here */
+	PROBE_UNUSED,  /* excluded, or of another backend */
+};
+
 struct probe_plan_entry {
 	unsigned int probe;
 	bool attach;
+	bool wanted; /* attached or skipped */
 	char program[48];   /* name of the BPF program */
 	char skipped[96];   /* why not, if not */
 	const struct symbol_place *places; /* functions: where */
@@ -44,5 +51,10 @@ struct probe_plan {
  */
 void probe_plan_make(enum backend backend, const struct probe_table *probes, const struct probe_facts *facts,
 		     const char *exclude, struct probe_plan *ret_plan);
+
+/* The kernel refused to attach a row (negative errno): it becomes one that is skipped, with that for a reason. */
+void probe_plan_refused(struct probe_plan *plan, unsigned int probe, int err);
+
+enum probe_state probe_plan_state(const struct probe_plan_entry *entry);
 
 #endif

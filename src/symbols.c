@@ -131,6 +131,30 @@ int symbols_find(struct symbol_match *matches, size_t n, bool *ret_addresses)
 	return each_symbol(on_search_line, &search, ret_addresses);
 }
 
+struct naming {
+	void (*on_name)(void *user, const char *name);
+	void *user;
+};
+
+static int on_name_line(void *user, const struct line *line)
+{
+	struct naming *naming = user;
+
+	if (!is_text(line->type) || strstr(line->name, ".cold"))
+		return 0;
+	line->name[strcspn(line->name, ".")] = 0;
+	naming->on_name(naming->user, line->name);
+	return 0;
+}
+
+int symbols_each_function(void (*on_name)(void *user, const char *name), void *user)
+{
+	struct naming naming = {on_name, user};
+	bool addresses;
+
+	return each_symbol(on_name_line, &naming, &addresses);
+}
+
 struct symbol {
 	u64 address;
 	u32 name;   /* offset into strings */

@@ -32,6 +32,9 @@ struct symbol_match {
  */
 int symbols_find(struct symbol_match *matches, size_t n, bool *ret_addresses);
 
+/* Hand on the name of each function, without a compiler's suffix; some twice. 0 or negative errno. */
+int symbols_each_function(void (*on_name)(void *user, const char *name), void *user);
+
 struct symbols;
 
 /*

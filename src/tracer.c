@@ -217,7 +217,7 @@ static void count_attached(struct tracer *tracer, unsigned int probe, int err)
 		tracer->n_attached++;
 		return;
 	}
-	log_say("probe %s is skipped: %s", row_of(tracer, probe)->name, strerror(-err));
+	tracer->row_errors[probe] = err;
 	tracer->n_skipped++;
 }
 
@@ -379,6 +379,11 @@ unsigned int tracer_attached(const struct tracer *tracer)
 unsigned int tracer_skipped(const struct tracer *tracer)
 {
 	return tracer->n_skipped;
+}
+
+int tracer_row_error(const struct tracer *tracer, unsigned int probe)
+{
+	return probe < NT_PROBE_MAX ? tracer->row_errors[probe] : 0;
 }
 
 struct source_ring *tracer_source(struct tracer *tracer)

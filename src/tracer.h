@@ -28,9 +28,13 @@ int tracer_load(const struct kernel *kernel, const struct kernel_variables *vari
 
 /*
  * Attach: ends first, starts last, so that no packet is followed whose end could be missed.
- * A probe that cannot be attached is skipped and counted. 0 or negative errno, said.
+ * A probe that cannot be attached is skipped and counted; tracer_row_error() tells why. 0 or
+ * negative errno, said.
  */
 int tracer_attach(struct tracer *tracer);
+
+/* Why a row that the plan attaches was refused by the kernel: negative errno, or 0 if it was not. */
+int tracer_row_error(const struct tracer *tracer, unsigned int probe);
 
 /* Detach everything, starts first. A program that runs on another CPU at this moment may still write. */
 void tracer_detach(struct tracer *tracer);

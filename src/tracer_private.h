@@ -13,6 +13,7 @@ struct tracer {
 	struct bpf_link **links; /* in the order they were attached */
 	unsigned int n_links, links_room;
 	unsigned int n_attached, n_skipped;
+	int row_errors[NT_PROBE_MAX]; /* of attaching; 0: attached, or never tried */
 	int n_cpus;
 	bool misses_counted;
 	size_t ring_bytes;

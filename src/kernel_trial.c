@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the kernel lets this process do, found by doing it once and undoing it. */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel.h"
+
+/* Every kernel with IPv4 has it, not inlined and not in a module: the function that trials attach to. */
+#define TRIAL_FUNCTION "ip_rcv"
+#define PERF_CLOCK_HZ 100
+
+/* A program that does nothing, of the kind that probes run. A file descriptor or negative errno. */
+static int load_trial(enum bpf_prog_type type, enum bpf_attach_type attach_type, u32 btf_id)
+{
+	struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type, .attach_btf_id = btf_id);
+
+	return bpf_prog_load(type, "nt_trial", "GPL", insns, 2, &opts);
+}
+
+/* 0 for a descriptor, which is closed; a negative errno stays. */
+static int close_trial(int fd)
+{
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+/* kprobe.multi loads on 6.1 and fails at attach only, where fprobe is not built in. */
+static int try_kprobe_multi(void)
+{
+	int prog = load_trial(BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, 0), err;
+	const char *symbols[] = {TRIAL_FUNCTION};
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .kprobe_multi.syms = symbols, .kprobe_multi.cnt = 1);
+
+	if (prog < 0)
+		return prog;
+	err = close_trial(bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts));
+	close(prog);
+	return err;
+}
+
+/* On the first CPU, for all processes. */
+static int open_perf_event(struct perf_event_attr *attr)
+{
+	long fd;
+
+	attr->size = sizeof(*attr);
+	fd = syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int open_kprobe(void)
+{
+	FILE *file = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
+	struct perf_event_attr attr = {.kprobe_func = (u64)(unsigned long)TRIAL_FUNCTION};
+	unsigned int type = 0;
+
+	if (!file)
+		return -EOPNOTSUPP;
+	if (fscanf(file, "%u", &type) != 1)
+		type = 0;
+	fclose(file);
+	attr.type = type;
+	return type ? open_perf_event(&attr) : -EOPNOTSUPP;
+}
+
+static int try_kprobe(void)
+{
+	int event = open_kprobe(), prog, err;
+
+	if (event < 0)
+		return event;
+	prog = load_trial(BPF_PROG_TYPE_KPROBE, 0, 0);
+	err = prog < 0 ? prog : 0;
+	if (!err && ioctl(event, PERF_EVENT_IOC_SET_BPF, prog))
+		err = -errno;
+	close_trial(prog);
+	close(event);
+	return err;
+}
+
+static int try_fentry(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, TRIAL_FUNCTION, BTF_KIND_FUNC) : -errno, prog, err;
+
+	btf__free(btf);
+	if (id < 0)
+		return id;
+	prog = load_trial(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, (u32)id);
+	if (prog < 0)
+		return prog;
+	/* the way that every kernel knows; links of this kind came later */
+	err = close_trial(bpf_raw_tracepoint_open(NULL, prog));
+	close(prog);
+	return err;
+}
+
+static int try_tracepoint(void)
+{
+	int prog = load_trial(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0), err;
+
+	if (prog < 0)
+		return prog;
+	err = close_trial(bpf_raw_tracepoint_open("kfree_skb", prog));
+	close(prog);
+	return err;
+}
+
+int kernel_try(enum backend backend)
+{
+	switch (backend) {
+	case BACKEND_KPROBE_MULTI:
+		return try_kprobe_multi();
+	case BACKEND_KPROBE:
+		return try_kprobe();
+	case BACKEND_FENTRY:
+		return try_fentry();
+	case BACKEND_TRACEPOINT:
+		return try_tracepoint();
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+bool kernel_has_cookie(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) == 1;
+}
+
+int kernel_try_perf_clock(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.freq = 1,
+		.sample_freq = PERF_CLOCK_HZ,
+	};
+
+	return close_trial(open_perf_event(&attr));
+}
