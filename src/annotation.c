@@ -270,3 +270,14 @@ size_t annotation_text(const struct journey_note *note, const struct dict *dict,
 		put_note(&cut, type, note->payload, dict);
 	return cut_end(&cut, buf);
 }
+
+size_t annotation_plain_text(const char *name, char *buf, size_t size)
+{
+	struct cut cut = {.pos = buf};
+
+	if (!size)
+		return 0;
+	cut.end = buf + size - 1;
+	put_bytes(&cut, name, SIZE_MAX);
+	return cut_end(&cut, buf);
+}
