@@ -150,27 +150,34 @@ static bool arrived(enum outcome outcome)
 	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_TRANSMITTED || outcome == OUTCOME_CONSUMED;
 }
 
-/* Could the packet, one clone of which was dropped, arrive yet, or has it? */
-static bool may_arrive(const struct journey *journey, u64 dropped_skb)
+/*
+ * Could the packet, one clone of which was dropped, arrive yet, or has it? Another clone
+ * that holds its head may not have been seen so far, as those in the queues of sockets.
+ */
+static bool may_arrive(const struct journey *journey, const struct journey_event *drop)
 {
+	bool watched = false;
+
 	for (size_t i = 0; i < journey->n_members; i++) {
 		const struct journey_member *member = &journey->members[i];
 
-		if (member_is_onlooker(journey, member) || (member->alive && member->skb == dropped_skb))
+		if (member->alive && member->skb == drop->skb)
 			continue;
-		if (member->alive || arrived(member->outcome))
+		if (member_is_onlooker(journey, member))
+			watched |= member->alive;
+		else if (member->alive || arrived(member->outcome))
 			return true;
 	}
-	return false;
+	return (drop->flags & NT_F_SHARED) && !watched;
 }
 
 /*
  * icmp_rcv drops what nobody took although a raw socket has its clone, and a
  * bridge or a tap may drop theirs: no packet is lost while another of its skbs arrives.
  */
-static void put_drop_kind(struct text *text, const struct journey *journey, u64 skb)
+static void put_drop_kind(struct text *text, const struct journey *journey, const struct journey_event *event)
 {
-	if (text->at_once && may_arrive(journey, skb))
+	if (text->at_once && may_arrive(journey, event))
 		put_literal(text, "this clone is dropped by the kernel, ");
 	else if (!text->at_once && arrived(journey->outcome))
 		put_literal(text, "nobody wanted this clone, ");
@@ -203,7 +210,7 @@ static void put_note(struct text *text, const struct journey *journey, const str
 		put_color(text, RED);
 	put_literal(text, "*");
 	if (drop)
-		put_drop_kind(text, journey, event->skb);
+		put_drop_kind(text, journey, event);
 	put(text, words, annotation_text(note, text->env->dict, words, sizeof(words)));
 	put_literal(text, "*");
 	if (drop)

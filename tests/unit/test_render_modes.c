@@ -229,10 +229,15 @@ static void basic_drops(void **state)
 	render_text_event(out, &env, &journey, &event);
 	members[1].tap = true;
 	render_text_event(out, &env, &journey, &event);
-	members[1].tap = false;
-	members[1].outcome = OUTCOME_DROPPED;
+	event.flags = NT_F_SHARED; /* whoever holds it was not seen yet */
+	render_text_event(out, &env, &journey, &event);
+	members[1].alive = true; /* or is the onlooker */
+	render_text_event(out, &env, &journey, &event);
+	event.flags = 0;
+	members[1] = (struct journey_member){.stage = NT_STAGE_TAP, .outcome = OUTCOME_DROPPED};
 	assert_string_equal(lines(&env, &journey),
-			    LINE("packet") LINE("this clone") LINE("this clone") LINE("packet") LINE("packet"));
+			    LINE("packet") LINE("this clone") LINE("this clone") LINE("packet")
+			    LINE("this clone") LINE("packet") LINE("packet"));
 }
 
 static void colors(void **state)
