@@ -178,7 +178,8 @@ static void put_addresses(struct cut *cut, const struct annotation_field *field,
 		const char *name = dict_name(dict, DICT_SYMBOL, addresses[i]);
 		char digits[24];
 
-		snprintf(digits, sizeof(digits), "0x%" PRIx64, addresses[i]);
+		if (!name)
+			snprintf(digits, sizeof(digits), "0x%" PRIx64, addresses[i]);
 		put_bytes(cut, " <- ", i ? SIZE_MAX : 0);
 		put_bytes(cut, name ? name : digits, SIZE_MAX);
 	}
