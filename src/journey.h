@@ -86,10 +86,11 @@ struct journey_set;
 typedef int (*journey_done_fn)(void *user, const struct journey *journey);
 
 /*
- * Called with each event, in order of time, once it is known what is attached to it. The journey is under way: it
- * has no outcome, and this event is its last. Non-zero stops.
+ * Called with each event, in order of time, once it is known what is attached to it. The
+ * journey is under way: it has no outcome, and this event is its last. Non-zero stops.
  */
-typedef int (*journey_event_fn)(void *user, const struct journey *journey, const struct journey_event *event);
+typedef int (*journey_event_fn)(void *user, const struct journey *journey,
+				const struct journey_event *event);
 
 /* A new set, or NULL without memory. The probes must outlive it. */
 struct journey_set *journey_set_new(const struct probe_table *probes, journey_done_fn done, void *user);
@@ -106,8 +107,9 @@ void journey_set_on_event(struct journey_set *set, journey_event_fn event);
 int journey_set_add(struct journey_set *set, const struct nt_event *record, size_t size, u32 cpu);
 
 /*
- * Hand on the event that came last, rather than wait for the next record to tell that it has all its records.
- * Called after each reading, which does not end between the records of an event. 0, or what the callback returned.
+ * Hand on the event that came last, rather than wait for the next record to tell that it has
+ * all its records. To be called after each reading, which does not end between the records of
+ * an event. 0, or what the callback returned.
  */
 int journey_set_flush(struct journey_set *set);
 

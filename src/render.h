@@ -21,8 +21,8 @@ struct render_env {
 void render_text_journey(struct out *out, const struct render_env *env, const struct journey *journey);
 
 /*
- * Append one event of a journey under way as a line, which begins with the low 32 bits of its sk_buff. What is
- * told only when the journey is over, spans and the outcome, is not told.
+ * Append one event of a journey under way as a line, which begins with the low 32 bits of its
+ * sk_buff. Spans and the outcome are what blocks are for.
  */
 void render_text_event(struct out *out, const struct render_env *env, const struct journey *journey,
 		       const struct journey_event *event);
