@@ -92,9 +92,17 @@ struct nt_flow {
 	u16 vlan_id;
 	u8 tcp_flags;
 	u8 fragment;	  /* part of a fragmented packet, the first included */
-	u32 tcp_seq;
-	u32 tcp_ack;
-	u32 payload_bytes; /* behind the TCP or UDP header */
+	union {
+		struct {
+			u32 tcp_seq;
+			u32 tcp_ack;
+			u32 payload_bytes; /* behind the TCP or UDP header */
+		};
+		struct {
+			u8 sender_mac[6]; /* of ARP over Ethernet; read in userspace only */
+			u8 target_mac[6];
+		};
+	};
 	u32 len_bytes;	   /* from the network header on */
 	u32 mark;	   /* skb->mark */
 };

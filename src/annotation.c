@@ -178,7 +178,8 @@ static void put_addresses(struct cut *cut, const struct annotation_field *field,
 		const char *name = dict_name(dict, DICT_SYMBOL, addresses[i]);
 		char digits[24];
 
-		snprintf(digits, sizeof(digits), "0x%" PRIx64, addresses[i]);
+		if (!name)
+			snprintf(digits, sizeof(digits), "0x%" PRIx64, addresses[i]);
 		put_bytes(cut, " <- ", i ? SIZE_MAX : 0);
 		put_bytes(cut, name ? name : digits, SIZE_MAX);
 	}
@@ -268,5 +269,16 @@ size_t annotation_text(const struct journey_note *note, const struct dict *dict,
 	cut.end = buf + size - 1;
 	if (type)
 		put_note(&cut, type, note->payload, dict);
+	return cut_end(&cut, buf);
+}
+
+size_t annotation_plain_text(const char *name, char *buf, size_t size)
+{
+	struct cut cut = {.pos = buf};
+
+	if (!size)
+		return 0;
+	cut.end = buf + size - 1;
+	put_bytes(&cut, name, SIZE_MAX);
 	return cut_end(&cut, buf);
 }

@@ -70,4 +70,7 @@ size_t annotation_field_text(const struct annotation_type *type,
 size_t annotation_text(const struct journey_note *note, const struct dict *dict, char *buf,
 		       size_t size);
 
+/* A name that came from the traced host, made printable in the same way. */
+size_t annotation_plain_text(const char *name, char *buf, size_t size);
+
 #endif

@@ -21,8 +21,10 @@ struct journey_set {
 	const struct probe_table *probes;
 	const struct dict *dict;
 	journey_done_fn done;
+	journey_event_fn event; /* may be NULL */
 	void *user;
 	struct segments *segments;
+	struct open_journey *fresh; /* its last event is to be handed on; one for all keeps the order of time */
 	size_t n_open;
 	size_t n_spare;
 	size_t bytes; /* of all journeys, spare ones included */
@@ -49,6 +51,11 @@ struct journey_set *journey_set_new(const struct probe_table *probes, const stru
 	set->done = done;
 	set->user = user;
 	return set;
+}
+
+void journey_set_on_event(struct journey_set *set, journey_event_fn event)
+{
+	set->event = event;
 }
 
 void journey_set_free(struct journey_set *set)
@@ -129,6 +136,22 @@ static void put_back(struct journey_set *set, struct open_journey *open)
 	set->n_spare++;
 }
 
+int journey_set_flush(struct journey_set *set)
+{
+	struct nt_flow none = {0};
+	struct journey journey;
+
+	if (!set->fresh)
+		return 0;
+	journey = set->fresh->journey;
+	set->fresh = NULL;
+	if (!journey.n_flows) {
+		journey.flows = &none;
+		journey.n_flows = 1;
+	}
+	return set->event(set->user, &journey, &journey.events[journey.n_events - 1]);
+}
+
 /*
  * Every journey has a flow to point at: all zero if no snapshot came. One without
  * an event is what is left when memory ran out on its first, and nobody's business.
@@ -137,8 +160,10 @@ static int hand_on(struct journey_set *set, struct open_journey *open)
 {
 	struct journey *journey = &open->journey;
 	struct nt_flow *flows = journey->flows, none = {0};
-	int ret;
+	int ret = set->fresh == open ? journey_set_flush(set) : 0;
 
+	if (ret)
+		return ret;
 	unlink_open(set, open);
 	if (open_journey_is_over(open))
 		journey_settle(journey, open->drops);
@@ -209,10 +234,31 @@ static void relate(struct journey_set *set, struct open_journey *open, const str
 		find_earlier(set, open);
 }
 
+/* Hand on the event that came last unless this record is about it. */
+static int flush_before(struct journey_set *set, const struct nt_event *ev)
+{
+	const struct open_journey *fresh = set->fresh;
+
+	if (fresh && fresh->journey.id == ev->skb_id && open_journey_is_last(fresh, ev))
+		return 0;
+	return journey_set_flush(set);
+}
+
+static int add_to(struct journey_set *set, struct open_journey *open, const struct nt_event *ev, size_t size,
+		  u32 cpu)
+{
+	size_t n_events = open->journey.n_events;
+	int err = open_journey_add(open, ev, size, cpu, &set->bytes);
+
+	if (set->event && open->journey.n_events > n_events)
+		set->fresh = open;
+	return err;
+}
+
 static int take_event(struct journey_set *set, const struct nt_event *ev, size_t size, u32 cpu)
 {
 	struct open_journey *open;
-	int err, ret = 0;
+	int err, ret = flush_before(set, ev);
 
 	while (!ret && set->bytes > MEMORY_MAX_BYTES && set->oldest)
 		ret = hand_on(set, set->oldest);
@@ -226,7 +272,7 @@ static int take_event(struct journey_set *set, const struct nt_event *ev, size_t
 		ret = begin(set, ev, &open);
 	if (ret)
 		return ret;
-	err = open_journey_add(open, ev, size, cpu, &set->bytes);
+	err = add_to(set, open, ev, size, cpu);
 	relate(set, open, ev);
 	if (open_journey_is_over(open))
 		ret = hand_on(set, open);
@@ -271,7 +317,7 @@ int journey_set_add(struct journey_set *set, const struct nt_event *record, size
 
 int journey_set_finish(struct journey_set *set)
 {
-	int ret = 0;
+	int ret = journey_set_flush(set);
 
 	while (!ret && set->oldest)
 		ret = hand_on(set, set->oldest);

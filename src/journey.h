@@ -88,10 +88,20 @@ struct journey_set;
 /* Called with each journey that is over; it is freed when the callback returns. Non-zero stops. */
 typedef int (*journey_done_fn)(void *user, const struct journey *journey);
 
+/*
+ * Called with each event, in order of time, once it is known what is attached to it. The
+ * journey is under way: it has no outcome, and this event is its last. Non-zero stops.
+ */
+typedef int (*journey_event_fn)(void *user, const struct journey *journey,
+				const struct journey_event *event);
+
 /* A new set, or NULL without memory. The probes and the names must outlive it; either may be NULL. */
 struct journey_set *journey_set_new(const struct probe_table *probes, const struct dict *dict, journey_done_fn done,
 				    void *user);
 void journey_set_free(struct journey_set *set);
+
+/* Have events, too, with the same user. Those that a journey has no room for are not handed on. */
+void journey_set_on_event(struct journey_set *set, journey_event_fn event);
 
 /*
  * Take one record, of size bytes, from the given CPU's ring. Records other
@@ -100,12 +110,22 @@ void journey_set_free(struct journey_set *set);
  */
 int journey_set_add(struct journey_set *set, const struct nt_event *record, size_t size, u32 cpu);
 
+/*
+ * Hand on the event that came last, rather than wait for the next record to tell that it has
+ * all its records. To be called after each reading, which does not end between the records of
+ * an event. 0, or what the callback returned.
+ */
+int journey_set_flush(struct journey_set *set);
+
 /* Hand on everything still open as incomplete, oldest first. Stops if the callback does. */
 int journey_set_finish(struct journey_set *set);
 
 size_t journey_set_open(const struct journey_set *set);
 
 const char *outcome_name(enum outcome outcome);
+
+/* "softirq", …, as the JSON has it; NULL if unknown. */
+const char *context_name(unsigned int context);
 
 /* The slowest span between two neighbouring events. False if there are fewer than two events. */
 bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns);

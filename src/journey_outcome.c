@@ -18,6 +18,17 @@ const char *outcome_name(enum outcome outcome)
 	return (unsigned int)outcome < OUTCOME_COUNT ? names[outcome] : "unknown";
 }
 
+const char *context_name(unsigned int context)
+{
+	static const char *const names[NT_CTX_COUNT] = {
+		[NT_CTX_TASK] = "task",		    [NT_CTX_SOFTIRQ] = "softirq",
+		[NT_CTX_KSOFTIRQD] = "ksoftirqd",   [NT_CTX_NAPI_THREAD] = "napi_thread",
+		[NT_CTX_HARDIRQ] = "hardirq",	    [NT_CTX_NMI] = "nmi",
+	};
+
+	return context < NT_CTX_COUNT ? names[context] : NULL;
+}
+
 /* Raw and ping sockets queue the packet, and the process that reads it frees it. */
 static bool is_socket_queue(const struct journey *journey, u64 skb)
 {

@@ -34,6 +34,8 @@ struct session {
 	struct tracer *tracer;
 	struct dict *dict;
 	struct symbols *symbols;
+	bool no_symbols; /* the kernel does not show them */
+	struct render_env env;
 	struct journey_set *journeys;
 	struct out *out;
 	unsigned long long printed, incomplete, events, malformed;
@@ -78,21 +80,46 @@ static bool enough(const struct session *session)
 	return session->options->count && session->printed >= session->options->count;
 }
 
-/* A journey is over: print it. Non-zero ends the trace: enough, or nobody reads. */
+/*
+ * A journey is over: print it, unless --basic has told its events. Non-zero ends the trace:
+ * enough, or nobody reads. With --basic, too, enough is a number of journeys that are over.
+ */
 static int on_journey(void *user, const struct journey *journey)
 {
 	struct session *session = user;
-	struct render_env env = {.dict = session->dict};
 
 	if (enough(session))
 		return 1;
-	render_text_journey(session->out, &env, journey);
 	session->printed++;
 	session->incomplete += journey->incomplete;
 	session->events += journey->n_events;
-	if (out_flush(session->out))
-		return out_error(session->out);
-	return enough(session);
+	if (!session->options->basic) {
+		render_text_journey(session->out, &session->env, journey);
+		out_flush(session->out);
+	}
+	return out_error(session->out) ? out_error(session->out) : enough(session);
+}
+
+/* --basic. Flushed after each reading of the rings, since a system call per line would be what costs most. */
+static int on_event(void *user, const struct journey *journey, const struct journey_event *event)
+{
+	struct session *session = user;
+
+	if (enough(session))
+		return 1;
+	render_text_event(session->out, &session->env, journey, event);
+	return out_error(session->out);
+}
+
+static void learn_symbol(struct session *session, u64 address)
+{
+	char text[128];
+
+	if (session->no_symbols || dict_get(session->dict, DICT_SYMBOL, address))
+		return;
+	session->no_symbols = !session->symbols && symbols_load(&session->symbols);
+	if (!session->no_symbols && !symbols_text(session->symbols, address, text, sizeof(text)))
+		dict_set(session->dict, DICT_SYMBOL, address, text);
 }
 
 /* Names that rendering will want and only this host knows. */
@@ -100,15 +127,17 @@ static void learn_names(struct session *session, const struct nt_event *record, 
 {
 	const struct nt_annotation *note = (const void *)record;
 	const struct nt_anno_DROP *drop = (const void *)(note + 1);
-	char text[128];
+	const struct nt_anno_STACK *stack = (const void *)(note + 1);
 
-	if (nt_event_kind(record) != NT_ANNOTATION || size < sizeof(*note) + sizeof(*drop) ||
-	    note->type != NT_ANNO_DROP || dict_get(session->dict, DICT_SYMBOL, drop->location))
+	if (nt_event_kind(record) != NT_ANNOTATION || size < sizeof(*note))
 		return;
-	if (!session->symbols && symbols_load(&session->symbols))
+	size -= sizeof(*note);
+	if (note->type == NT_ANNO_DROP && size >= sizeof(*drop))
+		learn_symbol(session, drop->location);
+	if (note->type != NT_ANNO_STACK || size < sizeof(*stack))
 		return;
-	if (!symbols_text(session->symbols, drop->location, text, sizeof(text)))
-		dict_set(session->dict, DICT_SYMBOL, drop->location, text);
+	for (size_t i = 0; i < sizeof(stack->frames) / sizeof(stack->frames[0]) && stack->frames[i]; i++)
+		learn_symbol(session, stack->frames[i]);
 }
 
 static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
@@ -144,6 +173,42 @@ static int make_plan(struct session *session)
 	return err;
 }
 
+static u64 realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
+}
+
+/* A terminal that did not say (NO_COLOR, TERM) that it wants none. */
+static bool wants_color(const struct options *options)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool to_file = options->output && strcmp(options->output, "-") != 0;
+
+	return !options->no_color && !to_file && !(no_color && *no_color) && term &&
+	       strcmp(term, "dumb") != 0 && isatty(STDOUT_FILENO);
+}
+
+/* What rendering is told of this host. The clocks are read as close together as can be. */
+static struct render_env make_env(const struct session *session)
+{
+	u64 before_ns = now_ns(), real_ns = realtime_ns(), after_ns = now_ns();
+	time_t now = time(NULL);
+	struct tm local = {0};
+
+	localtime_r(&now, &local);
+	return (struct render_env){
+		.dict = session->dict,
+		.clock_offset_ns = (s64)(real_ns - (before_ns + (after_ns - before_ns) / 2)),
+		.utc_offset_s = (s32)local.tm_gmtoff,
+		.detail = session->options->detail,
+		.date = session->options->date,
+		.color = wants_color(session->options),
+	};
+}
+
 /* The output comes last: a trace that cannot start leaves an older file as it is. */
 static int session_open(struct session *session)
 {
@@ -154,6 +219,9 @@ static int session_open(struct session *session)
 	session->journeys = session->probes ? journey_set_new(session->probes, session->dict, on_journey, session) : NULL;
 	if (!session->dict || !session->journeys)
 		return fail(-ENOMEM, "cannot start", NULL);
+	session->env = make_env(session);
+	if (session->options->basic)
+		journey_set_on_event(session->journeys, on_event);
 	err = kernel_open(&session->kernel);
 	if (err)
 		return fail(err, "cannot read the kernel's types", "/sys/kernel/btf/vmlinux is needed");
@@ -196,6 +264,14 @@ static int sweep(struct session *session, u64 *next_ns)
 	return session->out ? out_error(session->out) : 0;
 }
 
+/* All that was read is told: --basic does not keep its last line until something else happens. */
+static int tell_events(struct session *session)
+{
+	int ret = journey_set_flush(session->journeys);
+
+	return out_flush(session->out) ? out_error(session->out) : ret;
+}
+
 /* Until a signal, --duration or --count. 0 or negative errno. */
 static int trace(struct session *session)
 {
@@ -208,6 +284,8 @@ static int trace(struct session *session)
 		got = source_ring_read(tracer_source(session->tracer), false, on_record, session);
 		if (got >= 0)
 			got = sweep(session, &next_sweep_ns);
+		if (got >= 0 && session->options->basic)
+			got = tell_events(session);
 		if (got < 0 || enough(session))
 			break;
 		nap(end);

@@ -22,6 +22,7 @@
 #define ARP_BYTES 8 /* before the addresses, whose lengths it holds */
 #define ARP_REQUEST 1
 #define ARP_REPLY 2
+#define ARP_ETHERNET 1
 #define IPV4_BYTES 20
 #define IPV4_OFFSET_MASK 0x1fff
 #define IPV4_MORE_FRAGMENTS 0x2000
@@ -293,6 +294,10 @@ static void parse_arp(const struct view *v, size_t at, struct nt_flow *flow)
 	flow->saddr[2] = flow->daddr[2] = htonl(0xffff);
 	memcpy(&flow->saddr[3], v->bytes + sender, 4);
 	memcpy(&flow->daddr[3], v->bytes + target, 4);
+	if (be16(v, at) != ARP_ETHERNET || hardware != sizeof(flow->sender_mac))
+		return;
+	memcpy(flow->sender_mac, v->bytes + at + ARP_BYTES, sizeof(flow->sender_mac));
+	memcpy(flow->target_mac, v->bytes + sender + 4, sizeof(flow->target_mac));
 }
 
 void packet_parse(const struct nt_snapshot *snapshot, struct nt_flow *ret_flow)
@@ -410,6 +415,8 @@ static const char *const unreachable_codes[] = {
 static const char *const redirect_codes[] = {"net", "host", "TOS and net", "TOS and host"};
 static const char *const exceeded_codes[] = {"TTL exceeded", "reassembly time exceeded"};
 
+static const char *const problem_codes[] = {"pointer", "option missing", "bad length"};
+
 static const struct icmp_name icmp_names[] = {
 	{3, "destination unreachable", unreachable_codes, ARRAY_SIZE(unreachable_codes)},
 	{4, "source quench", NULL, 0},
@@ -417,11 +424,15 @@ static const struct icmp_name icmp_names[] = {
 	{9, "router advertisement", NULL, 0},
 	{10, "router solicitation", NULL, 0},
 	{11, "time exceeded", exceeded_codes, ARRAY_SIZE(exceeded_codes)},
-	{12, "parameter problem", NULL, 0},
+	{12, "parameter problem", problem_codes, ARRAY_SIZE(problem_codes)},
 	{13, "timestamp request", NULL, 0},
 	{14, "timestamp reply", NULL, 0},
+	{15, "information request", NULL, 0},
+	{16, "information reply", NULL, 0},
 	{17, "address mask request", NULL, 0},
 	{18, "address mask reply", NULL, 0},
+	{42, "extended echo request", NULL, 0},
+	{43, "extended echo reply", NULL, 0},
 };
 
 static const char *const unreachable6_codes[] = {
@@ -432,10 +443,16 @@ static const char *const unreachable6_codes[] = {
 	"port unreachable",
 	"source address failed policy",
 	"reject route",
+	"bad source route",
 };
 
 static const char *const exceeded6_codes[] = {"hop limit exceeded", "reassembly time exceeded"};
-static const char *const problem6_codes[] = {"header field", "next header", "option"};
+static const char *const problem6_codes[] = {
+	"header field",
+	"next header",
+	"option",
+	"first fragment without all headers",
+};
 
 static const struct icmp_name icmpv6_names[] = {
 	{1, "destination unreachable", unreachable6_codes, ARRAY_SIZE(unreachable6_codes)},
@@ -450,7 +467,17 @@ static const struct icmp_name icmpv6_names[] = {
 	{135, "neighbour solicitation", NULL, 0},
 	{136, "neighbour advertisement", NULL, 0},
 	{137, "redirect", NULL, 0},
+	{138, "router renumbering", NULL, 0},
+	{139, "node information query", NULL, 0},
+	{140, "node information reply", NULL, 0},
+	{141, "inverse neighbour solicitation", NULL, 0},
+	{142, "inverse neighbour advertisement", NULL, 0},
 	{143, "listener report v2", NULL, 0},
+	{151, "multicast router advertisement", NULL, 0},
+	{152, "multicast router solicitation", NULL, 0},
+	{153, "multicast router termination", NULL, 0},
+	{160, "extended echo request", NULL, 0},
+	{161, "extended echo reply", NULL, 0},
 };
 
 static void put_icmp_code(struct text *t, const struct icmp_name *name, u8 code)
@@ -526,6 +553,10 @@ static void put_tcp(struct text *t, const struct nt_flow *flow)
 	for (unsigned int bit = 0; bit < 8; bit++)
 		if (flow->tcp_flags >> bit & 1)
 			put_bytes(t, &FILTER_TCP_FLAGS[bit], 1);
+	if (!flow->payload_bytes)
+		return;
+	put(t, ", len:");
+	put_number(t, flow->payload_bytes);
 }
 
 static void put_udp(struct text *t, const struct nt_flow *flow)
@@ -551,6 +582,22 @@ static void put_icmp(struct text *t, const struct nt_flow *flow)
 	put_number(t, flow->echo_id);
 }
 
+/* " is at 02:00:00:00:00:01", nothing if no address was read. */
+static void put_mac(struct text *t, const u8 mac[6])
+{
+	static const u8 none[6];
+	char text[] = "00:00:00:00:00:00";
+
+	if (!memcmp(mac, none, sizeof(none)))
+		return;
+	for (size_t i = 0; i < sizeof(none); i++) {
+		text[3 * i] = "0123456789abcdef"[mac[i] >> 4];
+		text[3 * i + 1] = "0123456789abcdef"[mac[i] & 0xf];
+	}
+	put(t, " is at ");
+	put(t, text);
+}
+
 static void put_arp(struct text *t, const struct nt_flow *flow)
 {
 	put(t, "ARP: ");
@@ -570,6 +617,8 @@ static void put_arp(struct text *t, const struct nt_flow *flow)
 		put_number(t, flow->icmp_type);
 	put(t, ", ");
 	put_address(t, flow, flow->saddr);
+	if (flow->icmp_type == ARP_REPLY)
+		put_mac(t, flow->sender_mac);
 	put(t, " to ");
 	put_address(t, flow, flow->daddr);
 }

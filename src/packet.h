@@ -18,7 +18,7 @@ void packet_parse(const struct nt_snapshot *snapshot, struct nt_flow *ret_flow);
 
 /*
  * "ICMP: 10.0.0.1 -> 10.0.0.2 ping request, seq: 1, id: 7" and its kin, at most
- * 170 bytes. Always terminates buf and returns the length written, cut to size - 1.
+ * 180 bytes. Always terminates buf and returns the length written, cut to size - 1.
  */
 size_t packet_text(const struct nt_flow *flow, char *buf, size_t size);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The timeline: one block of text per journey. */
+/* The timeline: one block of text per journey, or one line per event. */
 #include <stdio.h>
 #include <string.h>
 
 #include "annotation.h"
+#include "journey_outcome.h"
 #include "packet.h"
 #include "probe_table.h"
 #include "render.h"
@@ -11,13 +12,23 @@
 #define NSEC_PER_USEC 1000u
 #define NSEC_PER_SEC 1000000000u
 
+#define SECONDS_PER_DAY 86400u
+
 #define NAME_WIDTH 20
 #define PACKET_TEXT_BYTES 256
-#define NOTE_TEXT_BYTES 512
+#define NAME_TEXT_BYTES 64
+#define NOTE_TEXT_BYTES 4096 /* a stack of long names, and no line is longer for it */
+
+#define DIM "\033[2m"
+#define RED "\033[31m"
+#define BOLD_YELLOW "\033[1;33m"
+#define PLAIN "\033[0m"
 
 /* Text is gathered here, so that most items cost a copy and no call into the sink. */
 struct text {
 	struct out *out;
+	const struct render_env *env;
+	bool at_once; /* the journey is still under way */
 	size_t used;
 	char buf[4096];
 };
@@ -42,6 +53,12 @@ static void put_string(struct text *text, const char *string)
 }
 
 #define put_literal(text, literal) put(text, literal, sizeof(literal) - 1)
+
+static void put_color(struct text *text, const char *escape)
+{
+	if (text->env->color)
+		put_string(text, escape);
+}
 
 /* At least min_digits, with leading zeros. */
 static void put_decimal(struct text *text, u64 number, size_t min_digits)
@@ -92,53 +109,117 @@ static void put_span(struct text *text, u64 ns)
 
 static void put_header(struct text *text, const struct journey *journey)
 {
+	put_color(text, DIM);
 	put_literal(text, "***************** ");
 	for (size_t i = 0; i < journey->n_members; i++) {
 		if (i)
 			put_literal(text, ",");
 		put_hex32(text, (u32)journey->members[i].skb);
 	}
-	put_literal(text, " ***************\n");
+	put_literal(text, " ***************");
+	put_color(text, PLAIN);
+	put_literal(text, "\n");
+}
+
+#define NUMBERED_BYTES sizeof("probe 4294967295")
+
+/* The name of a probe's row, or what is made in buf. */
+static const char *probe_name(const struct probe_row *row, unsigned int probe, char buf[NUMBERED_BYTES])
+{
+	if (row)
+		return row->name;
+	snprintf(buf, NUMBERED_BYTES, "probe %u", probe);
+	return buf;
 }
 
 /* Padded with blanks, as users expect columns. */
 static void put_name(struct text *text, const struct probe_row *row, unsigned int probe)
 {
 	static const char blanks[NAME_WIDTH] = "                    ";
-	char number[sizeof("probe 4294967295")];
-	const char *name = number;
-	size_t length;
+	char number[NUMBERED_BYTES];
+	const char *name = probe_name(row, probe, number);
+	size_t length = strlen(name);
 
-	if (row)
-		name = row->name;
-	else
-		snprintf(number, sizeof(number), "probe %u", probe);
-	length = strlen(name);
 	put(text, name, length);
 	if (length < NAME_WIDTH)
 		put(text, blanks, NAME_WIDTH - length);
+}
+
+static bool arrived(enum outcome outcome)
+{
+	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_TRANSMITTED || outcome == OUTCOME_CONSUMED;
+}
+
+/*
+ * Could the packet, one clone of which was dropped, arrive yet, or has it? Another clone
+ * that holds its head may not have been seen so far, as those in the queues of sockets.
+ */
+static bool may_arrive(const struct journey *journey, const struct journey_event *drop)
+{
+	bool watched = false;
+
+	for (size_t i = 0; i < journey->n_members; i++) {
+		const struct journey_member *member = &journey->members[i];
+
+		if (member->alive && member->skb == drop->skb)
+			continue;
+		if (member_is_onlooker(journey, member))
+			watched |= member->alive;
+		else if (member->alive || arrived(member->outcome))
+			return true;
+	}
+	return (drop->flags & NT_F_SHARED) && !watched;
 }
 
 /*
  * icmp_rcv drops what nobody took although a raw socket has its clone, and a
  * bridge or a tap may drop theirs: no packet is lost while another of its skbs arrives.
  */
-static void put_drop_kind(struct text *text, const struct journey *journey)
+static void put_drop_kind(struct text *text, const struct journey *journey, const struct journey_event *event)
 {
-	bool arrived = journey->outcome == OUTCOME_DELIVERED || journey->outcome == OUTCOME_TRANSMITTED ||
-		       journey->outcome == OUTCOME_CONSUMED;
-
-	if (arrived)
+	if (text->at_once && may_arrive(journey, event))
+		put_literal(text, "this clone is dropped by the kernel, ");
+	else if (!text->at_once && arrived(journey->outcome))
 		put_literal(text, "nobody wanted this clone, ");
 	else
 		put_literal(text, "packet is dropped by the kernel, ");
 }
 
-static void put_notes(struct text *text, const struct render_env *env, const struct journey *journey,
-		      const struct journey_event *event)
+/* "__tcp_transmit_skb 3.2 us before". In a block that is an event of its own. */
+static void put_origin(struct text *text, const struct journey *journey, const struct journey_event *event,
+		       const struct nt_anno_ORIGIN *origin)
+{
+	const struct probe_row *row = probe_table_row(journey->probes, origin->probe);
+	char number[NUMBERED_BYTES];
+
+	put_literal(text, " *");
+	put_string(text, probe_name(row, origin->probe, number));
+	put_literal(text, " ");
+	put_span(text, event->ts_ns > origin->ts_ns ? event->ts_ns - origin->ts_ns : 0);
+	put_literal(text, " before*");
+}
+
+static void put_note(struct text *text, const struct journey *journey, const struct journey_event *event,
+		     const struct journey_note *note)
+{
+	char words[NOTE_TEXT_BYTES];
+	bool drop = note->type == NT_ANNO_DROP;
+
+	put_literal(text, " ");
+	if (drop)
+		put_color(text, RED);
+	put_literal(text, "*");
+	if (drop)
+		put_drop_kind(text, journey, event);
+	put(text, words, annotation_text(note, text->env->dict, words, sizeof(words)));
+	put_literal(text, "*");
+	if (drop)
+		put_color(text, PLAIN);
+}
+
+static void put_notes(struct text *text, const struct journey *journey, const struct journey_event *event)
 {
 	const struct probe_row *row = probe_table_row(journey->probes, event->probe);
-	char words[NOTE_TEXT_BYTES];
 
 	if (row && row->note) {
 		put_literal(text, " *");
@@ -146,51 +227,179 @@ static void put_notes(struct text *text, const struct render_env *env, const str
 		put_literal(text, "*");
 	}
 	for (const struct journey_note *note = event->notes; note; note = note->next) {
-		if (!*annotation_type(note->type)->text)
-			continue;
-		put_literal(text, " *");
-		if (note->type == NT_ANNO_DROP)
-			put_drop_kind(text, journey);
-		put(text, words, annotation_text(note, env->dict, words, sizeof(words)));
-		put_literal(text, "*");
+		if (note->type == NT_ANNO_ORIGIN && text->at_once)
+			put_origin(text, journey, event, note->payload);
+		else if (note->type != NT_ANNO_TASK && *annotation_type(note->type)->text)
+			put_note(text, journey, event, note);
 	}
+}
+
+/* The Gregorian calendar, in years that begin with March, so that a leap day is their last. */
+static void put_day(struct text *text, u64 days_since_1970)
+{
+	u64 days = days_since_1970 + 719468; /* since March 1st of year 0 */
+	u64 in_era = days % 146097;	     /* days of 400 years */
+	u64 years = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	u64 in_year = in_era - (365 * years + years / 4 - years / 100);
+	u64 month = (5 * in_year + 2) / 153;
+
+	put_decimal(text, years + days / 146097 * 400 + (month >= 10), 4);
+	put_literal(text, "-");
+	put_decimal(text, month < 10 ? month + 3 : month - 9, 2);
+	put_literal(text, "-");
+	put_decimal(text, in_year - (153 * month + 2) / 5 + 1, 2);
+}
+
+/* Hours and minutes, with what is between and behind them. */
+static void put_clock(struct text *text, u64 minutes)
+{
+	put_decimal(text, minutes / 60, 2);
+	put_literal(text, ":");
+	put_decimal(text, minutes % 60, 2);
+}
+
+/*
+ * "2026-11-23T01:15:44.629102+01:00", as ISO 8601 has it. Both offsets are those of
+ * the start, so that setting the clock or the end of summer takes no event backwards.
+ */
+static void put_date(struct text *text, u64 ts_ns)
+{
+	s64 zone_minutes = text->env->utc_offset_s / 60;
+	u64 wall_ns = ts_ns + (u64)text->env->clock_offset_ns + (u64)(zone_minutes * 60) * NSEC_PER_SEC;
+	u64 seconds = wall_ns / NSEC_PER_SEC;
+
+	put_day(text, seconds / SECONDS_PER_DAY);
+	put_literal(text, "T");
+	put_clock(text, seconds % SECONDS_PER_DAY / 60);
+	put_literal(text, ":");
+	put_decimal(text, seconds % 60, 2);
+	put_literal(text, ".");
+	put_decimal(text, wall_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
+	put_string(text, zone_minutes < 0 ? "-" : "+");
+	put_clock(text, (u64)(zone_minutes < 0 ? -zone_minutes : zone_minutes));
 }
 
 static void put_time(struct text *text, u64 ts_ns)
 {
 	put_literal(text, "[");
-	put_decimal(text, ts_ns / NSEC_PER_SEC, 1);
-	put_literal(text, ".");
-	put_decimal(text, ts_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
+	if (text->env->date) {
+		put_date(text, ts_ns);
+	} else {
+		put_decimal(text, ts_ns / NSEC_PER_SEC, 1);
+		put_literal(text, ".");
+		put_decimal(text, ts_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
+	}
 	put_literal(text, "]");
 }
 
-static void put_event(struct text *text, const struct render_env *env, const struct journey *journey,
-		      const struct journey_event *event, const char *packet)
+/* " ping:230", or " worker:230/231" for another thread than the first. */
+static void put_process(struct text *text, const struct journey_event *event)
+{
+	const struct annotation_type *type = annotation_type(NT_ANNO_TASK);
+	const struct journey_note *note = event->notes;
+	const struct nt_anno_TASK *task;
+	char comm[NAME_TEXT_BYTES + 1];
+
+	while (note && note->type != NT_ANNO_TASK)
+		note = note->next;
+	if (!note)
+		return;
+	task = note->payload;
+	put_literal(text, " ");
+	put(text, comm, annotation_field_text(type, annotation_field(type, "comm"), task, NULL, comm,
+					      sizeof(comm)));
+	put_literal(text, ":");
+	put_decimal(text, task->pid, 1);
+	if (task->tid != task->pid) {
+		put_literal(text, "/");
+		put_decimal(text, task->tid, 1);
+	}
+}
+
+static void put_interface(struct text *text, const struct journey_event *event)
+{
+	const struct dict *dict = text->env->dict;
+	u64 key = dict_ifname_key(event->netns, event->ifindex);
+	const char *name = dict ? dict_get(dict, DICT_IFNAME, key) : NULL;
+	char plain[NAME_TEXT_BYTES + 1];
+
+	if (!event->ifindex)
+		return;
+	put_literal(text, " ");
+	if (name) {
+		put(text, plain, annotation_plain_text(name, plain, sizeof(plain)));
+		return;
+	}
+	put_literal(text, "if ");
+	put_decimal(text, event->ifindex, 1);
+}
+
+/*
+ * "[cpu 1 softirq eth0] ". In interrupts the process is one that happened to be
+ * there. *netns is the namespace that was told last; one that is the same is not told again.
+ */
+static void put_detail(struct text *text, const struct journey_event *event, u32 *netns)
+{
+	const char *context = context_name(event->context);
+
+	put_literal(text, "[cpu ");
+	put_decimal(text, event->cpu, 1);
+	if (context) {
+		put_literal(text, " ");
+		put_string(text, context);
+	}
+	if (event->context == NT_CTX_TASK)
+		put_process(text, event);
+	put_interface(text, event);
+	if (event->netns && event->netns != *netns) {
+		*netns = event->netns;
+		put_literal(text, " netns ");
+		put_decimal(text, event->netns, 1);
+	}
+	put_literal(text, "] ");
+}
+
+static void put_event(struct text *text, const struct journey *journey, const struct journey_event *event,
+		      u32 *netns, const char *packet)
 {
 	put_time(text, event->ts_ns);
 	put_literal(text, " [");
 	put_name(text, probe_table_row(journey->probes, event->probe), event->probe);
 	put_literal(text, "] ");
+	if (text->env->detail)
+		put_detail(text, event, netns);
 	put_string(text, packet);
-	put_notes(text, env, journey, event);
+	put_notes(text, journey, event);
 }
 
-static void put_events(struct text *text, const struct render_env *env,
-		       const struct journey *journey)
+static void put_since(struct text *text, u64 ns, bool slowest)
+{
+	put_literal(text, " ");
+	if (slowest)
+		put_color(text, BOLD_YELLOW);
+	put_literal(text, "(+");
+	put_span(text, ns);
+	put_literal(text, ")");
+	if (slowest)
+		put_color(text, PLAIN);
+}
+
+static void put_events(struct text *text, const struct journey *journey)
 {
 	const struct journey_event *events = journey->events;
 	char packet[PACKET_TEXT_BYTES];
+	size_t slowest = 0; /* of the spans, which are told behind their ends */
+	u64 span_ns;
+	u32 netns = 0;
 
+	if (text->env->color && journey_slowest(journey, &slowest, &span_ns) && span_ns)
+		slowest++;
 	for (size_t i = 0; i < journey->n_events; i++) {
 		if (!i || events[i].flow != events[i - 1].flow)
 			packet_text(&journey->flows[events[i].flow], packet, sizeof(packet));
-		put_event(text, env, journey, &events[i], packet);
-		if (i) {
-			put_literal(text, " (+");
-			put_span(text, events[i].ts_ns - events[i - 1].ts_ns);
-			put_literal(text, ")");
-		}
+		put_event(text, journey, &events[i], &netns, packet);
+		if (i)
+			put_since(text, events[i].ts_ns - events[i - 1].ts_ns, i == slowest);
 		put_literal(text, "\n");
 	}
 }
@@ -238,16 +447,17 @@ static void put_slowest(struct text *text, const struct journey *journey)
 	put_span(text, span_ns);
 }
 
-static void put_drop(struct text *text, const struct render_env *env,
-		     const struct nt_anno_DROP *drop)
+static void put_drop(struct text *text, const struct nt_anno_DROP *drop)
 {
 	const struct annotation_type *type = annotation_type(NT_ANNO_DROP);
 	char reason[NOTE_TEXT_BYTES];
 	size_t length = annotation_field_text(type, annotation_field(type, "reason"), drop,
-					      env->dict, reason, sizeof(reason));
+					      text->env->dict, reason, sizeof(reason));
 
+	put_color(text, RED);
 	put_literal(text, "dropped: ");
 	put(text, reason, length);
+	put_color(text, PLAIN);
 	put_literal(text, "\n");
 }
 
@@ -279,6 +489,7 @@ static void put_incomplete(struct text *text, const struct journey *journey)
 	};
 	const char *between = "incomplete: ";
 
+	put_color(text, RED);
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
 		if (!reasons[i])
 			continue;
@@ -287,7 +498,9 @@ static void put_incomplete(struct text *text, const struct journey *journey)
 		between = ", ";
 	}
 	/* None of these: there were more events than a journey keeps. */
-	put_string(text, *between == ',' ? "\n" : "incomplete: events are missing\n");
+	put_string(text, *between == ',' ? "" : "incomplete: events are missing");
+	put_color(text, PLAIN);
+	put_literal(text, "\n");
 }
 
 /* "merged into: c133e200 sent at [12.345678]" */
@@ -315,9 +528,11 @@ void render_text_journey(struct out *out, const struct render_env *env,
 	if (!journey->n_events)
 		return;
 	text.out = out;
+	text.env = env;
+	text.at_once = false;
 	text.used = 0;
 	put_header(&text, journey);
-	put_events(&text, env, journey);
+	put_events(&text, journey);
 	put_literal(&text, "total: ");
 	put_span(&text, journey->end_ns - journey->start_ns);
 	put_slowest(&text, journey);
@@ -328,9 +543,43 @@ void render_text_journey(struct out *out, const struct render_env *env,
 	put_link(&text, "part of: ", &journey->part_of, " seen at ");
 	put_link(&text, "retransmission of: ", &journey->retransmit_of, " sent at ");
 	if (journey->drop)
-		put_drop(&text, env, journey->drop);
+		put_drop(&text, journey->drop);
 	if (journey->incomplete)
 		put_incomplete(&text, journey);
+	put_literal(&text, "\n");
+	out_write(out, text.buf, text.used);
+}
+
+/* The namespace in which the journey was before this event; 0 with its first, or if unknown. */
+static u32 netns_before(const struct journey *journey, const struct journey_event *event)
+{
+	if (event->flags & NT_F_START)
+		return 0;
+	while (event > journey->events)
+		if ((--event)->netns)
+			return event->netns;
+	return 0;
+}
+
+void render_text_event(struct out *out, const struct render_env *env, const struct journey *journey,
+		       const struct journey_event *event)
+{
+	char packet[PACKET_TEXT_BYTES];
+	struct text text;
+	u32 netns = 0;
+
+	text.out = out;
+	text.env = env;
+	text.at_once = true;
+	text.used = 0;
+	put_color(&text, DIM);
+	put_hex32(&text, (u32)event->skb);
+	put_literal(&text, ": ");
+	put_color(&text, PLAIN);
+	if (env->detail && event->netns)
+		netns = netns_before(journey, event);
+	packet_text(&journey->flows[event->flow], packet, sizeof(packet));
+	put_event(&text, journey, event, &netns, packet);
 	put_literal(&text, "\n");
 	out_write(out, text.buf, text.used);
 }

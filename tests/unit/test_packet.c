@@ -41,8 +41,10 @@ static void other_icmp(void **state)
 		{"0501", "redirect (host)"},
 		{"0b00", "time exceeded (TTL exceeded)"},
 		{"0b02", "time exceeded (code 2)"},
-		{"0c00", "parameter problem"},
-		{"2a07", "type 42, code 7"},
+		{"0c00", "parameter problem (pointer)"},
+		{"0d00", "timestamp request"},
+		{"2a00", "extended echo request"},
+		{"2907", "type 41, code 7"},
 		{"ffff", "type 255, code 255"},
 		{"8000", "type 128, code 0"}, /* an ICMPv6 ping is none here */
 	};
@@ -105,6 +107,22 @@ static void tcp_flags(void **state)
 		       "seq:4294967295, ack:4294967295, flags:A");
 }
 
+/* A segment with payload says how much, behind what users look for. */
+static void tcp_payload(void **state)
+{
+	struct nt_snapshot s = ipv4(6, TCP);
+
+	(void)state;
+	s.len_bytes = 40 + 1448;
+	assert_text(s, "TCP: 192.168.0.4:443 -> 192.168.0.5:55555 " TCP_TEXT ", len:1448");
+	s.len_bytes = 40 + 64240; /* to be segmented */
+	s.vlan_tci = 7;
+	assert_text(s, "TCP: 192.168.0.4:443 -> 192.168.0.5:55555 " TCP_TEXT ", len:64240 vlan:7");
+	s = ipv4(17, PORTS);
+	s.len_bytes = 1000;
+	assert_text(s, "UDP: 192.168.0.4:443 -> 192.168.0.5:55555");
+}
+
 static void arp(void **state)
 {
 	static const char text[] = "ARP: who has 192.168.0.5, tell 192.168.0.4";
@@ -124,7 +142,22 @@ static void arp(void **state)
 	assert_int_equal(flow.daddr[3], htonl(0xc0a80005));
 	assert_text(s, text);
 	s.bytes[21] = 2;
+	assert_text(s, "ARP: reply, 192.168.0.4 is at 02:00:00:00:00:01 to 192.168.0.5");
+	flow = parse(&s);
+	assert_memory_equal(flow.sender_mac, "\x02\0\0\0\0\x01", 6);
+	assert_memory_equal(flow.target_mac, "\0\0\0\0\0\0", 6);
+	s.bytes[15] = 6; /* hardware that is no Ethernet */
 	assert_text(s, "ARP: reply, 192.168.0.4 to 192.168.0.5");
+	s.bytes[15] = 1;
+	memset(s.bytes + 32, 0xfe, 6);
+	flow = parse(&s);
+	assert_memory_equal(flow.target_mac, "\xfe\xfe\xfe\xfe\xfe\xfe", 6);
+	assert_text(make(NT_LINK_NONE, 0x0806, 0,
+			 "0001 0800 0604 0002 f9e8d7c6b5a4 c0a80004 020000000002 c0a80005"),
+		    "ARP: reply, 192.168.0.4 is at f9:e8:d7:c6:b5:a4 to 192.168.0.5");
+	assert_text(make(NT_LINK_NONE, 0x0806, 0,
+			 "0020 0800 0804 0002 0102030405060708 c0a80004 0102030405060708 c0a80005"),
+		    "ARP: reply, 192.168.0.4 to 192.168.0.5");
 	s.bytes[21] = 9;
 	assert_text(s, "ARP: operation 9, 192.168.0.4 to 192.168.0.5");
 	s.bytes[20] = s.bytes[21] = 0xff;
@@ -415,6 +448,11 @@ static void ipv6_transport(void **state)
 		    "ICMPv6: " ENDS6 "neighbour solicitation");
 	assert_text(ipv6("3a" ADDRESSES6 "0104 0000 00010002"),
 		    "ICMPv6: " ENDS6 "destination unreachable (port unreachable)");
+	assert_text(ipv6("3a" ADDRESSES6 "8f00 0000 00010002"), "ICMPv6: " ENDS6 "listener report v2");
+	assert_text(ipv6("3a" ADDRESSES6 "9900 0000 00010002"),
+		    "ICMPv6: " ENDS6 "multicast router termination");
+	assert_text(ipv6("3a" ADDRESSES6 "0403 0000 00010002"),
+		    "ICMPv6: " ENDS6 "parameter problem (first fragment without all headers)");
 	assert_text(ipv6("3a" ADDRESSES6 "0800 0000 00010002"), "ICMPv6: " ENDS6 "type 8, code 0");
 	s = ipv6("3a" ADDRESSES6 "8700 0000 00010002");
 	assert_int_equal(parse(&s).echo_id | parse(&s).echo_seq, 0);
@@ -506,6 +544,7 @@ int main(void)
 		cmocka_unit_test(other_icmp),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(tcp_flags),
+		cmocka_unit_test(tcp_payload),
 		cmocka_unit_test(arp),
 		cmocka_unit_test(arp_cut_or_odd),
 		cmocka_unit_test(lengths_from_a_frame),

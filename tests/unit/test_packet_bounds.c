@@ -81,7 +81,7 @@ static void hostile(void **state)
 		if (s.network < NT_SNAPSHOT_BYTES)
 			s.bytes[s.network] = first[i % 6];
 		flow = parse(&s);
-		assert_in_range(packet_text(&flow, buf, sizeof(buf)), 1, 170);
+		assert_in_range(packet_text(&flow, buf, sizeof(buf)), 1, 180);
 	}
 }
 
@@ -124,7 +124,7 @@ static void any_flow_has_text(void **state)
 	packet_text(&flow, buf, sizeof(buf));
 	assert_string_equal(buf, "TCP: [ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535 -> "
 				 "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535 "
-				 "seq:4294967295, ack:4294967295, flags:FSRPAUEC vlan:65535");
+				 "seq:4294967295, ack:4294967295, flags:FSRPAUEC, len:4294967295 vlan:65535");
 	flow.l3_proto = 0x0800;
 	flow.l4_proto = 17;
 	flow.vlan_id = 0;

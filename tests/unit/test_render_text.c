@@ -1,66 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The timeline's exact text. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "annotations.h"
-#include "probes.h"
-#include "render.h"
+#include "render_kit.h"
 
 #define REQUEST "ICMP: 192.168.0.4 -> 192.168.0.5 ping request, seq: 677, id: 392"
 #define REPLY "ICMP: 192.168.0.5 -> 192.168.0.4 ping reply, seq: 677, id: 392"
 
 #define START_NS 24583464000000000u
-
-static char path[] = "/tmp/nettrace-test-XXXXXX";
-static struct dict *dict;
-static struct out *out;
-static char printed[1 << 20];
-
-static int setup(void **state)
-{
-	int fd;
-
-	(void)state;
-	memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
-	fd = mkstemp(path);
-	if (fd < 0)
-		return -1;
-	close(fd);
-	dict = dict_new();
-	return dict ? out_open(path, &out) : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dict_free(dict);
-	return unlink(path);
-}
-
-/* Close the output and read it back. */
-static const char *read_back(void)
-{
-	FILE *file;
-	size_t n;
-
-	assert_int_equal(out_close(out), 0);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	n = fread(printed, 1, sizeof(printed) - 1, file);
-	fclose(file);
-	printed[n] = '\0';
-	return printed;
-}
 
 static int render(void *user, const struct journey *journey)
 {
@@ -159,7 +104,6 @@ static const char *render_steps(const struct step *steps, size_t n, bool reply)
 
 #define RENDER(steps, reply) render_steps(steps, sizeof(steps) / sizeof((steps)[0]), reply)
 
-#define P(name) NT_PROBE_##name
 #define HOOK(n) (NT_ANNO_HOOK + 1), (n)
 #define TABLE(n) (NT_ANNO_TABLE + 1), (n)
 #define DROP(n) (NT_ANNO_DROP + 1), (n)
@@ -465,8 +409,6 @@ static void footers_name_no_functions(void **state)
 	assert_null(strstr(last + 1, "__ip_local_out"));
 	assert_non_null(strstr(text, "total: 1.0 us, slowest: within ip-out 1.0 us"));
 }
-
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
