@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,15 +8,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "annotations.h"
 #include "dict.h"
+#include "host.h"
 #include "journey.h"
 #include "kernel.h"
 #include "log.h"
+#include "names.h"
 #include "options.h"
 #include "out.h"
 #include "render.h"
-#include "symbols.h"
+#include "scope.h"
 #include "tracer.h"
 
 #define EXIT_USAGE 2
@@ -33,15 +35,20 @@ struct session {
 	struct probe_plan *plan;
 	struct tracer *tracer;
 	struct dict *dict;
-	struct symbols *symbols;
+	struct names *names;
 	struct journey_set *journeys;
+	struct scope *scope;
 	struct out *out;
 	unsigned long long printed, incomplete, events, malformed;
 };
 
-static void on_signal(int signal)
+/* The first ends the trace as it should end, another one at once: the kernel then detaches what is left. */
+static void on_signal(int number)
 {
-	(void)signal;
+	if (stop_requested) {
+		signal(number, SIG_DFL);
+		raise(number);
+	}
 	stop_requested = 1;
 }
 
@@ -56,7 +63,7 @@ static void catch_signal(int signal, const struct sigaction *action)
 
 static void catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	catch_signal(SIGINT, &action);
 	catch_signal(SIGTERM, &action);
@@ -86,6 +93,8 @@ static int on_journey(void *user, const struct journey *journey)
 
 	if (enough(session))
 		return 1;
+	if (!scope_wants(session->scope, session->dict, journey))
+		return 0;
 	render_text_journey(session->out, &env, journey);
 	session->printed++;
 	session->incomplete += journey->incomplete;
@@ -95,28 +104,12 @@ static int on_journey(void *user, const struct journey *journey)
 	return enough(session);
 }
 
-/* Names that rendering will want and only this host knows. */
-static void learn_names(struct session *session, const struct nt_event *record, size_t size)
-{
-	const struct nt_annotation *note = (const void *)record;
-	const struct nt_anno_DROP *drop = (const void *)(note + 1);
-	char text[128];
-
-	if (nt_event_kind(record) != NT_ANNOTATION || size < sizeof(*note) + sizeof(*drop) ||
-	    note->type != NT_ANNO_DROP || dict_get(session->dict, DICT_SYMBOL, drop->location))
-		return;
-	if (!session->symbols && symbols_load(&session->symbols))
-		return;
-	if (!symbols_text(session->symbols, drop->location, text, sizeof(text)))
-		dict_set(session->dict, DICT_SYMBOL, drop->location, text);
-}
-
 static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
 {
 	struct session *session = user;
 	int err;
 
-	learn_names(session, record, size);
+	names_learn(session->names, session->tracer, record, size);
 	err = journey_set_add(session->journeys, record, size, cpu);
 	if (err == -EINVAL) {
 		session->malformed++;
@@ -150,14 +143,23 @@ static int choose_backend(enum backend wanted)
 
 static int say_no_backend(int err, enum backend wanted)
 {
-	if (err == -EPERM || err == -EACCES)
+	char why[128];
+
+	if (err == -EPERM || err == -EACCES) {
+		host_explain_refusal(err, why, sizeof(why));
 		return fail(err, "cannot attach probes",
-			    geteuid() ? "run as root" : "see /sys/kernel/security/lockdown and this container's limits");
+			    *why ? why : "see /sys/kernel/security/lockdown and this container's limits");
+	}
 	if (wanted == BACKEND_AUTO)
 		return fail(err, "this kernel allows no probes that nettrace knows", NULL);
 	log_say("this kernel does not allow the %s backend: %s; try --backend auto", backend_name(wanted),
 		strerror(-err));
 	return err;
+}
+
+static const char *output_name(const struct options *options)
+{
+	return options->output && strcmp(options->output, "-") != 0 ? options->output : "standard output";
 }
 
 static int make_plan(struct session *session)
@@ -177,6 +179,8 @@ static int make_plan(struct session *session)
 		return fail(err, "cannot read /proc/kallsyms", NULL);
 	probe_plan_make((enum backend)backend, session->probes, session->facts,
 			session->options->probe_exclude, session->plan);
+	if (stop_requested)
+		return -EINTR;
 	err = tracer_load(session->kernel, &variables, session->options, session->plan, &session->tracer);
 	if (err && !log_said())
 		fail(err, "cannot load programs", NULL);
@@ -184,18 +188,24 @@ static int make_plan(struct session *session)
 }
 
 /* The output comes last: a trace that cannot start leaves an older file as it is. */
-static int session_open(struct session *session)
+static int session_open(struct session *session, const struct scope_terms *terms)
 {
 	int err;
 
 	session->dict = dict_new();
+	session->names = session->dict ? names_new(session->dict) : NULL;
 	session->probes = probe_table_new();
+	session->scope = scope_new(terms);
 	session->journeys = session->probes ? journey_set_new(session->probes, on_journey, session) : NULL;
-	if (!session->dict || !session->journeys)
+	if (!session->names || !session->journeys || !session->scope)
 		return fail(-ENOMEM, "cannot start", NULL);
 	err = kernel_open(&session->kernel);
+	if (err == -ENOENT || err == -ESRCH) {
+		log_say("this kernel has no BTF: /sys/kernel/btf/vmlinux is needed (CONFIG_DEBUG_INFO_BTF)");
+		return err;
+	}
 	if (err)
-		return fail(err, "cannot read the kernel's types", "/sys/kernel/btf/vmlinux is needed");
+		return fail(err, "cannot read the kernel's types, /sys/kernel/btf/vmlinux", NULL);
 	err = kernel_name_drop_reasons(session->kernel, session->dict);
 	if (err)
 		return fail(err, "cannot name drop reasons", NULL);
@@ -203,7 +213,7 @@ static int session_open(struct session *session)
 	if (err)
 		return err;
 	err = out_open(session->options->output, &session->out);
-	return err ? fail(err, session->options->output, "choose another -o") : 0;
+	return err ? fail(err, output_name(session->options), "choose another -o") : 0;
 }
 
 static void session_close(struct session *session)
@@ -211,7 +221,8 @@ static void session_close(struct session *session)
 	tracer_free(session->tracer);
 	kernel_free(session->kernel);
 	journey_set_free(session->journeys);
-	symbols_free(session->symbols);
+	scope_free(session->scope);
+	names_free(session->names);
 	dict_free(session->dict);
 	probe_table_free(session->probes);
 	free(session->plan);
@@ -292,16 +303,22 @@ static void say_totals(const struct session *session, const struct tracer_losses
 		log_say("%llu malformed records were ignored", session->malformed);
 }
 
-static int run(struct session *session)
+static int run(struct session *session, const struct scope_terms *terms)
 {
 	struct tracer_losses losses;
-	int err = session_open(session);
+	int err = session_open(session, terms);
 
+	if (!err) {
+		err = tracer_attach(session->tracer, &stop_requested);
+		if (err && err != -EINTR)
+			return fail(err, "no probe could be attached", NULL);
+	}
+	if (err == -EINTR && stop_requested) {
+		log_say("stopped before tracing began");
+		return 0;
+	}
 	if (err)
 		return err;
-	err = tracer_attach(session->tracer);
-	if (err)
-		return fail(err, "no probe could be attached", NULL);
 	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->plan->backend),
 		tracer_attached(session->tracer), tracer_skipped(session->tracer));
 	err = trace(session);
@@ -312,18 +329,50 @@ static int run(struct session *session)
 	if (err == -EPIPE)
 		return err;
 	say_totals(session, &losses);
+	if (session->options->verbose)
+		tracer_say_losses(session->tracer);
 	if (err && err != out_error(session->out))
 		fail(err, "tracing stopped", NULL);
 	return err;
 }
 
+/* Or what we open would take the numbers of closed ones. Writing to stdout then still fails, as it should. */
+static void keep_standard_files(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/* What is right by itself and wrong on this host. An exit status. */
+static int check_host(const struct options *options, struct scope_terms *ret_terms)
+{
+	unsigned long long least = tracer_buffer_min_bytes();
+	char error[256];
+	int err;
+
+	if (options->buffer_bytes && options->buffer_bytes < least) {
+		log_say("--buffer: this machine needs at least %lluK, 256K for each CPU it may have", least >> 10);
+		return EXIT_USAGE;
+	}
+	err = host_resolve(options, ret_terms, error, sizeof(error));
+	if (!err)
+		return EXIT_SUCCESS;
+	log_say("%s", error);
+	return err == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
+	struct scope_terms terms;
 	struct session session = {};
 	struct options options;
 	char error[256];
 	int err, closed;
 
+	keep_standard_files();
 	if (options_parse(argc, argv, &options, error, sizeof(error))) {
 		log_say("%s; see nettrace --help", error);
 		return EXIT_USAGE;
@@ -332,15 +381,18 @@ int main(int argc, char **argv)
 		fputs(options.help ? options_help() : "nettrace " NETTRACE_VERSION "\n", stdout);
 		return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
-	log_init(false);
+	log_init(options.verbose);
 	catch_signals();
+	err = check_host(&options, &terms);
+	if (err)
+		return err;
 	session.options = &options;
-	err = run(&session);
+	err = run(&session, &terms);
 	session_close(&session);
 	closed = out_close(session.out);
 	if (err == -EPIPE || closed == -EPIPE)
 		return EXIT_SUCCESS;
 	if (closed)
-		fail(closed, options.output ? options.output : "standard output", NULL);
+		fail(closed, output_name(&options), NULL);
 	return err || closed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

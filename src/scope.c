@@ -166,7 +166,7 @@ static void learn_event(struct scope *scope, const struct journey *journey, size
 	}
 }
 
-/* In interrupts the task is whoever was interrupted. Older kernels do not tell; there the sender of the note knew. */
+/* In interrupts the task is whoever was interrupted. Where the context is unknown, the note's sender knew. */
 static bool is_by(const struct journey_event *event, u32 pid)
 {
 	const struct journey_note *note;
