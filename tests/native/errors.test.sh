@@ -80,16 +80,6 @@ other_namespace() {
 	wait "$pid" 2>/dev/null
 }
 
-# wait_for SECONDS COMMAND...
-wait_for() {
-	local tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		((tries-- > 0)) || return 1
-		sleep 0.05
-	done
-}
-
 thread_is_no_process() {
 	command -v python3 >/dev/null || { skip '--pid of a thread' 'no python3'; return; }
 	told '--pid of a thread names the process' 2 ' is a thread; its process is ' python3 -c '
