@@ -11,8 +11,6 @@
 /* Flags of each probe's row, for programs that serve many rows. */
 const volatile u32 probe_flags[NT_PROBE_MAX] = {};
 
-/* With which events the process is told that runs there. */
-enum { TASK_NEVER, TASK_AT_ENDS /* where it sends or reads the packet */, TASK_ALWAYS };
 const volatile u32 want_task = TASK_NEVER;
 const volatile bool want_stack = false;
 

@@ -35,6 +35,13 @@ struct nt_held {
 	u32 refs; /* skbs known to hold it, and clones announced but not yet seen */
 };
 
+/* With which events the process is told that runs there. */
+enum nt_want_task {
+	TASK_NEVER,
+	TASK_AT_ENDS, /* where it sends or reads the packet: --pid */
+	TASK_ALWAYS   /* --detail */
+};
+
 /* ifnames: which interface, and its name. */
 #define NT_IFNAMES_MAX 4096
 

@@ -65,7 +65,7 @@ static int attach_once(struct inspection *in)
 	err = tracer_load(in->kernel, &in->prepared.variables, &options, in->prepared.plan, &tracer);
 	if (err)
 		return err;
-	tracer_attach(tracer);
+	tracer_attach(tracer, NULL);
 	tracer_detach(tracer);
 	for (i = 0; i < in->prepared.plan->n_entries; i++)
 		if (tracer_row_error(tracer, i))

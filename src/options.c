@@ -21,8 +21,6 @@
 /* Half the range of u64, so that a deadline (now + duration) cannot wrap. */
 #define DURATION_MAX_NS ((unsigned long long)LLONG_MAX)
 
-#define PID_MAX (1u << 22) /* PID_MAX_LIMIT of a 64-bit kernel */
-
 #define BUFFER_MIN_BYTES (256ull << 10)
 #define BUFFER_MAX_BYTES (1ull << 30)
 #define BUFFER_WRONG "is not a size from 256K to 1G such as 8M"
@@ -124,7 +122,7 @@ static const char *take_pid(struct options *options, const char *value)
 {
 	unsigned long long number;
 
-	if (!filter_number(value, PID_MAX, &number) || !number)
+	if (!filter_number(value, OPTIONS_PID_MAX, &number) || !number)
 		return "is not the number of a process, from 1 to 4194304";
 	options->pid = (unsigned int)number;
 	return NULL;
@@ -503,7 +501,7 @@ static int check_together(struct parsing *p, const bool *seen)
 		{"netns", "netns-current"}, {"check", "probes"},   {"check", "output"},
 		{"check", "count"},	    {"check", "duration"}, {"check", "basic"},
 		{"probes", "output"},	    {"probes", "count"},   {"probes", "duration"},
-		{"probes", "basic"},
+		{"probes", "basic"},	    {"basic", "pid"},
 	};
 	const struct options *options = &p->options;
 

@@ -23,6 +23,8 @@ enum backend {
 #define OPTIONS_NAMES_MAX 64
 #define OPTIONS_NAME_LENGTH_MAX 127
 
+#define OPTIONS_PID_MAX (1u << 22) /* PID_MAX_LIMIT of a 64-bit kernel */
+
 /* The filter's own words, then -i, --netns and --pid. */
 #define OPTIONS_FILTER_TEXT_BYTES (FILTER_TEXT_BYTES + 320)
 

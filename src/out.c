@@ -18,11 +18,21 @@ struct out {
 	char buffer[64 * 1024];
 };
 
+static bool is_writable(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 int out_open(const char *path, struct out **ret_out)
 {
 	bool to_file = path && strcmp(path, "-") != 0;
-	struct out *out = malloc(sizeof(*out));
+	struct out *out;
 
+	if (!to_file && !is_writable(STDOUT_FILENO))
+		return -EBADF;
+	out = malloc(sizeof(*out));
 	if (!out)
 		return -ENOMEM;
 	out->fd = STDOUT_FILENO;

@@ -11,7 +11,7 @@ struct out;
 
 /*
  * Open path, or stdout when path is NULL or "-". 0 with *ret_out set, or negative errno.
- * A file is created or truncated.
+ * A file is created or truncated. -EBADF if stdout cannot be written to.
  */
 int out_open(const char *path, struct out **ret_out);
 

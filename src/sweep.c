@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "log.h"
 #include "track_abi.h"
 #include "tracer_private.h"
 
@@ -173,21 +174,79 @@ static void count_recursion(const struct tracer *tracer, struct tracer_losses *l
 	}
 }
 
-void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_losses)
+/* Called with each count that is not zero. */
+typedef void (*loss_fn)(void *user, u32 probe, int cpu, enum nt_loss_cause cause, u64 count);
+
+static void each_loss(const struct tracer *tracer, loss_fn on_loss, void *user)
 {
 	struct losses *by_cpu = calloc((size_t)tracer->n_cpus, sizeof(*by_cpu));
 	int fd = bpf_map__fd(tracer->skel->maps.losses), cpu;
 	unsigned int cause;
 	u32 probe;
 
-	memset(ret_losses, 0, sizeof(*ret_losses));
-	count_recursion(tracer, ret_losses);
 	for (probe = 0; by_cpu && probe < tracer->plan->n_entries; probe++) {
 		if (bpf_map_lookup_elem(fd, &probe, by_cpu))
 			continue;
 		for (cpu = 0; cpu < tracer->n_cpus; cpu++)
 			for (cause = 0; cause < NT_LOSS_COUNT; cause++)
-				ret_losses->by_cause[cause] += by_cpu[cpu].by_cause[cause];
+				if (by_cpu[cpu].by_cause[cause])
+					on_loss(user, probe, cpu, (enum nt_loss_cause)cause,
+						by_cpu[cpu].by_cause[cause]);
 	}
 	free(by_cpu);
+}
+
+static void add_loss(void *user, u32 probe, int cpu, enum nt_loss_cause cause, u64 count)
+{
+	struct tracer_losses *losses = user;
+
+	(void)probe;
+	(void)cpu;
+	losses->by_cause[cause] += count;
+}
+
+void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_losses)
+{
+	memset(ret_losses, 0, sizeof(*ret_losses));
+	count_recursion(tracer, ret_losses);
+	each_loss(tracer, add_loss, ret_losses);
+}
+
+#define LOSSES_SAID 11
+
+struct said_losses {
+	const struct tracer *tracer;
+	unsigned int n;
+};
+
+static void say_loss(void *user, u32 probe, int cpu, enum nt_loss_cause cause, u64 count)
+{
+	static const char *const causes[NT_LOSS_COUNT] = {
+		[NT_LOSS_RING] = "ring", [NT_LOSS_MAP] = "map", [NT_LOSS_ID] = "id"};
+	struct said_losses *said = user;
+
+	if (said->n++ < LOSSES_SAID)
+		log_say("lost: %s %llu at %s on CPU %d", causes[cause], (unsigned long long)count,
+			probe_table_row(said->tracer->plan->probes, probe)->name, cpu);
+}
+
+void tracer_say_losses(const struct tracer *tracer)
+{
+	struct said_losses said = {.tracer = tracer};
+
+	each_loss(tracer, say_loss, &said);
+	if (said.n > LOSSES_SAID)
+		log_say("lost: also in %u other places", said.n - LOSSES_SAID);
+}
+
+int tracer_ifname(const struct tracer *tracer, u32 netns, u32 ifindex, char name[16])
+{
+	struct nt_interface key = {.netns = netns, .ifindex = ifindex};
+	struct nt_ifname value;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(tracer->skel->maps.ifnames), &key, &value))
+		return -ENOENT;
+	memcpy(name, value.name, sizeof(value.name));
+	name[sizeof(value.name) - 1] = 0;
+	return 0;
 }

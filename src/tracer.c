@@ -10,19 +10,32 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "log.h"
+#include "track_abi.h"
 
 /* All rings together, and the least that one is worth having. libbpf and the reader double-map them. */
 #define RINGS_TOTAL_BYTES (8u << 20)
 #define RING_MIN_BYTES (256u << 10)
 
-static size_t ring_size(int n_cpus)
-{
-	size_t bytes = RINGS_TOTAL_BYTES;
+/* A kernel that refuses every probe need not be quoted on each. */
+#define SKIPPED_SAID 8
 
-	while (bytes > RING_MIN_BYTES && bytes * (size_t)n_cpus > RINGS_TOTAL_BYTES)
+/* A power of two for each CPU, together no more than the budget unless that is below the least. */
+static size_t ring_size(int n_cpus, unsigned long long total_bytes)
+{
+	size_t bytes = 1u << 30;
+
+	while (bytes > RING_MIN_BYTES && bytes * (size_t)n_cpus > total_bytes)
 		bytes /= 2;
 	return bytes;
+}
+
+unsigned long long tracer_buffer_min_bytes(void)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+
+	return n_cpus > 0 ? (unsigned long long)n_cpus * RING_MIN_BYTES : 0;
 }
 
 static u32 bits_for(int n_cpus)
@@ -78,6 +91,8 @@ static void freeze_options(struct tracer *tracer, const struct kernel *kernel,
 			clones_seen = true;
 	}
 	rodata->clones_unannounced = !clones_seen;
+	rodata->want_task = options->detail ? TASK_ALWAYS : options->pid ? TASK_AT_ENDS : TASK_NEVER;
+	rodata->want_stack = options->stack;
 	rodata->cpu_bits = bits_for(tracer->n_cpus);
 	rodata->address_of_preempt_count = variables->preempt_count;
 	rodata->address_of_pcpu_hot = variables->pcpu_hot;
@@ -126,7 +141,7 @@ static void find_ksoftirqds(struct nettrace_bpf__bss *bss, int n_cpus)
 static int make_rings(struct tracer *tracer)
 {
 	int map_fd = bpf_map__fd(tracer->skel->maps.rings), cpu, err;
-	char name[24];
+	char name[24], why[128];
 
 	for (cpu = 0; cpu < tracer->n_cpus; cpu++) {
 		snprintf(name, sizeof(name), "nt_ring_%d", cpu);
@@ -134,8 +149,9 @@ static int make_rings(struct tracer *tracer)
 			bpf_map_create(BPF_MAP_TYPE_RINGBUF, name, 0, 0, (u32)tracer->ring_bytes, NULL);
 		if (tracer->ring_fds[cpu] < 0) {
 			err = -errno;
-			log_say("cannot create a ring buffer of %zu KiB: %s", tracer->ring_bytes >> 10,
-				strerror(-err));
+			host_explain_refusal(err, why, sizeof(why));
+			log_say("cannot create a ring buffer of %zu KiB: %s%s%s", tracer->ring_bytes >> 10,
+				strerror(-err), *why ? "; " : "", why);
 			return err;
 		}
 		if (bpf_map_update_elem(map_fd, &cpu, &tracer->ring_fds[cpu], BPF_ANY)) {
@@ -148,12 +164,13 @@ static int make_rings(struct tracer *tracer)
 			       &tracer->source);
 }
 
-static int tracer_open(struct tracer *tracer)
+static int tracer_open(struct tracer *tracer, const struct options *options)
 {
 	tracer->n_cpus = libbpf_num_possible_cpus();
 	if (tracer->n_cpus < 1)
 		return -EINVAL;
-	tracer->ring_bytes = ring_size(tracer->n_cpus);
+	tracer->ring_bytes =
+		ring_size(tracer->n_cpus, options->buffer_bytes ? options->buffer_bytes : RINGS_TOTAL_BYTES);
 	tracer->ring_fds = malloc((size_t)tracer->n_cpus * sizeof(int));
 	tracer->links_room = NT_PROBE_MAX * SYMBOL_VARIANTS;
 	tracer->links = calloc(tracer->links_room, sizeof(*tracer->links));
@@ -166,6 +183,15 @@ static int tracer_open(struct tracer *tracer)
 	return bpf_map__set_max_entries(tracer->skel->maps.rings, (u32)tracer->n_cpus);
 }
 
+static void say_refused(int err)
+{
+	char why[128];
+
+	host_explain_refusal(err, why, sizeof(why));
+	log_say("the kernel refused a program: %s (%s)%s%s", strerror(-err), log_libbpf_reason(), *why ? "; " : "",
+		why);
+}
+
 int tracer_load(const struct kernel *kernel, const struct kernel_variables *variables,
 		const struct options *options, const struct probe_plan *plan, struct tracer **ret_tracer)
 {
@@ -176,7 +202,7 @@ int tracer_load(const struct kernel *kernel, const struct kernel_variables *vari
 		return -ENOMEM;
 	tracer->plan = plan;
 	tracer->n_skipped = plan->n_skipped;
-	err = tracer_open(tracer);
+	err = tracer_open(tracer, options);
 	if (!err)
 		err = choose_programs(tracer);
 	if (err)
@@ -185,7 +211,7 @@ int tracer_load(const struct kernel *kernel, const struct kernel_variables *vari
 	freeze_options(tracer, kernel, variables, options);
 	err = nettrace_bpf__load(tracer->skel);
 	if (err) {
-		log_say("the kernel refused a program: %s (%s)", strerror(-err), log_libbpf_reason());
+		say_refused(err);
 		goto fail;
 	}
 	find_ksoftirqds(tracer->skel->bss, tracer->n_cpus);
@@ -334,15 +360,20 @@ static int attach_rank(const struct probe_row *row)
 	return row->flags & NT_P_END ? 0 : 1;
 }
 
-int tracer_attach(struct tracer *tracer)
+int tracer_attach(struct tracer *tracer, const volatile sig_atomic_t *stop)
 {
 	unsigned int i;
 	int rank;
 
-	for (rank = 0; rank <= 2; rank++)
-		for (i = 0; i < tracer->plan->n_entries; i++)
-			if (tracer->plan->entries[i].attach && attach_rank(row_of(tracer, i)) == rank)
-				attach_entry(tracer, &tracer->plan->entries[i]);
+	for (rank = 0; rank <= 2; rank++) {
+		for (i = 0; i < tracer->plan->n_entries; i++) {
+			if (!tracer->plan->entries[i].attach || attach_rank(row_of(tracer, i)) != rank)
+				continue;
+			if (stop && *stop)
+				return -EINTR;
+			attach_entry(tracer, &tracer->plan->entries[i]);
+		}
+	}
 	tracer->skel->bss->enabled = true;
 	return tracer->n_attached ? 0 : -ENOENT;
 }

@@ -3,6 +3,7 @@
 #ifndef NT_TRACER_H
 #define NT_TRACER_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "event.h"
@@ -26,12 +27,16 @@ struct tracer_losses {
 int tracer_load(const struct kernel *kernel, const struct kernel_variables *variables,
 		const struct options *options, const struct probe_plan *plan, struct tracer **ret_tracer);
 
+/* The least that --buffer may ask for on this machine: every CPU has a ring of its own. */
+unsigned long long tracer_buffer_min_bytes(void);
+
 /*
  * Attach: ends first, starts last, so that no packet is followed whose end could be missed.
  * A probe that cannot be attached is skipped and counted; tracer_row_error() tells why. 0 or
- * negative errno, said.
+ * negative errno; -EINTR if *stop became non-zero, which is looked at before each link: what is attached then
+ * goes with tracer_detach. `stop` may be NULL.
  */
-int tracer_attach(struct tracer *tracer);
+int tracer_attach(struct tracer *tracer, const volatile sig_atomic_t *stop);
 
 /* Why a row that the plan attaches was refused by the kernel: negative errno, or 0 if it was not. */
 int tracer_row_error(const struct tracer *tracer, unsigned int probe);
@@ -46,8 +51,17 @@ unsigned int tracer_skipped(const struct tracer *tracer);
 /* The rings, ready to read; owned by the tracer. */
 struct source_ring *tracer_source(struct tracer *tracer);
 
+/*
+ * The name of an interface on which a traced packet was, as it was then; terminated.
+ * 0, or -ENOENT if none was there.
+ */
+int tracer_ifname(const struct tracer *tracer, u32 netns, u32 ifindex, char name[16]);
+
 /* Totals so far. Cheap enough for once a second. */
 void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_losses);
+
+/* Say on stderr where they were, by cause, probe and CPU: at most a dozen lines, none if nothing was lost. */
+void tracer_say_losses(const struct tracer *tracer);
 
 /*
  * Remove tracked packets that saw nothing for idle_ns; on_record gets an NT_END
