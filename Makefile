@@ -2,7 +2,7 @@
 # make            build/nettrace
 # make check      unit tests, no root needed
 # make static     build/nettrace without shared libraries, for containers and VMs
-# make install    PREFIX (/usr/local), DESTDIR
+# make install    the program, its manual and completion for bash: PREFIX (/usr/local), DESTDIR
 # V=1 shows commands; CC=gcc or clang; BPF needs clang 14 or later.
 
 VERSION := 0.1.0
@@ -31,7 +31,7 @@ endif
 
 # The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone.
 PURE := options filter out packet probe_table probe_plan dict annotation journey journey_open journey_outcome \
-	lifetime_model sort render_text
+	lifetime_model segments sort render_text
 LIVE := main kernel symbols tracer sweep source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
@@ -40,7 +40,9 @@ TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LIBS := -lbpf -lelf -lz
 STATIC_LIBS := $(LIBS)
 
-all: $(BUILD)/nettrace $(BUILD)/pure-check
+DOCS := $(BUILD)/nettrace.8 $(BUILD)/completion/nettrace
+
+all: $(BUILD)/nettrace $(BUILD)/pure-check $(DOCS)
 
 $(BUILD)/nettrace: $(LIVE:%=$(BUILD)/%.o) $(BUILD)/libnettrace.a
 	$(call say,LINK,$@)
@@ -57,7 +59,21 @@ $(BUILD)/libnettrace.a: $(PURE:%=$(BUILD)/%.o)
 # Links every object of the pure side against libc only: an undefined symbol is an impurity.
 $(BUILD)/pure-check: $(BUILD)/libnettrace.a
 	$(call say,LINK,$@)
-	$(Q)printf 'int main(void) { return 0; }\n' | $(CC) -x c - -x none -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive
+	$(Q)printf 'int main(void) { return 0; }\n' | $(CC) $(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS) \
+		-x c - -x none -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive
+
+# The manual and the completion come from the tables in the program.
+$(BUILD)/docs: $(BUILD)/docs.o $(BUILD)/libnettrace.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/nettrace.8: src/man/nettrace.8.in $(BUILD)/docs
+	$(call say,MAN,$@)
+	$(Q)$(BUILD)/docs man <$< >$@
+
+$(BUILD)/completion/nettrace: $(BUILD)/docs
+	$(call say,BASH,$@)
+	$(Q)mkdir -p $(@D) && $(BUILD)/docs bash >$@
 
 $(BUILD)/%.o: src/%.c | $(BUILD)
 	$(call say,CC,$<)
@@ -82,11 +98,13 @@ $(BUILD)/test_%: tests/unit/test_%.c $(BUILD)/libnettrace.a
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(BUILD)/libnettrace.a -lcmocka
 
-check: $(TESTS:%=$(BUILD)/%) $(BUILD)/pure-check
+check: $(TESTS:%=$(BUILD)/%) $(BUILD)/pure-check $(DOCS)
 	$(Q)sh tests/unit/run.sh $(TESTS:%=$(BUILD)/%)
 
-install: $(BUILD)/nettrace
+install: $(BUILD)/nettrace $(DOCS)
 	install -D -m 755 $(BUILD)/nettrace $(DESTDIR)$(PREFIX)/sbin/nettrace
+	install -D -m 644 $(BUILD)/nettrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/nettrace.8
+	install -D -m 644 $(BUILD)/completion/nettrace $(DESTDIR)$(PREFIX)/share/bash-completion/completions/nettrace
 
 clean:
 	$(Q)rm -rf $(BUILD)

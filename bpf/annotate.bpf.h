@@ -56,6 +56,74 @@ static __always_inline bool annotate_drop(struct nt_event *ev, u64 location, u32
 	return true;
 }
 
+static __always_inline bool annotate_task(struct nt_event *ev)
+{
+	ANNOTATION_RECORD(TASK, record) = RESERVE(record, TASK, ev);
+	u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	if (!record)
+		return false;
+	record->payload.pid = pid_tgid >> 32;
+	record->payload.tid = (u32)pid_tgid;
+	bpf_get_current_comm(record->payload.comm, sizeof(record->payload.comm));
+	emit_commit(record);
+	return true;
+}
+
+static __always_inline bool annotate_stack(struct nt_event *ev, void *ctx)
+{
+	ANNOTATION_RECORD(STACK, record) = RESERVE(record, STACK, ev);
+	u64 *frames;
+	long bytes;
+	u32 i;
+
+	if (!record)
+		return false;
+	frames = record->payload.frames;
+	bytes = bpf_get_stack(ctx, frames, sizeof(record->payload.frames), 0);
+	for (i = 0; i < sizeof(record->payload.frames) / sizeof(*frames); i++)
+		if ((s64)(i * sizeof(*frames)) >= bytes)
+			frames[i] = 0;
+	emit_commit(record);
+	return true;
+}
+
+static __always_inline bool annotate_origin(struct nt_event *ev, u64 ts_ns, u32 probe)
+{
+	ANNOTATION_RECORD(ORIGIN, record) = RESERVE(record, ORIGIN, ev);
+
+	if (!record)
+		return false;
+	record->payload.ts_ns = ts_ns;
+	record->payload.probe = probe;
+	emit_commit(record);
+	return true;
+}
+
+static __always_inline bool annotate_parent(struct nt_event *ev, u64 skb, u32 id)
+{
+	ANNOTATION_RECORD(PARENT, record) = RESERVE(record, PARENT, ev);
+
+	if (!record)
+		return false;
+	record->payload.skb = skb;
+	record->payload.id = id;
+	emit_commit(record);
+	return true;
+}
+
+static __always_inline bool annotate_merge(struct nt_event *ev, u64 skb, u32 id)
+{
+	ANNOTATION_RECORD(MERGE, record) = RESERVE(record, MERGE, ev);
+
+	if (!record)
+		return false;
+	record->payload.skb = skb;
+	record->payload.id = id;
+	emit_commit(record);
+	return true;
+}
+
 static __always_inline void read_name(char *name, u32 size, const void *from)
 {
 	if (bpf_probe_read_kernel_str(name, size, from) < 0)

@@ -27,6 +27,11 @@ struct xt_table {
 	char name[32];
 };
 
+/* Until 6.1 vlan_tci keeps what was there when the tag is gone; since 6.2 it is cleared then. */
+struct sk_buff___v6_1 {
+	u8 vlan_present : 1;
+};
+
 #pragma clang attribute pop
 
 /*
@@ -65,6 +70,16 @@ u32 ksoftirqd_pid[NT_MAX_CPUS] = {};
 #define PREEMPT_HARDIRQ_MASK 0x000f0000
 #define PREEMPT_NMI_MASK 0x00f00000
 #define PF_KTHREAD 0x00200000
+
+/* The tag that is beside the packet, not in it; 0 if none. */
+static __always_inline u16 compat_vlan_tci(struct sk_buff *skb)
+{
+	struct sk_buff___v6_1 *old = (void *)skb;
+
+	if (bpf_core_field_exists(old->vlan_present) && !BPF_CORE_READ_BITFIELD_PROBED(old, vlan_present))
+		return 0;
+	return BPF_CORE_READ(skb, vlan_tci);
+}
 
 static __always_inline bool compat_preempt_count(u64 cpu, int *ret_count)
 {

@@ -46,6 +46,25 @@ static __always_inline void emit_commit(void *record)
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
+/* Names of the interfaces that packets were seen on, for userspace; one that is renamed keeps its first. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_IFNAMES_MAX);
+	__type(key, struct nt_interface);
+	__type(value, struct nt_ifname);
+} ifnames SEC(".maps");
+
+static __always_inline void learn_ifname(const struct net_device *dev, const struct nt_tracked *t)
+{
+	struct nt_interface key = {.netns = t->netns, .ifindex = t->ifindex};
+	struct nt_ifname value = {};
+
+	if (bpf_map_lookup_elem(&ifnames, &key))
+		return;
+	BPF_CORE_READ_INTO(&value.name, dev, name);
+	bpf_map_update_elem(&ifnames, &key, &value, BPF_NOEXIST);
+}
+
 /* Interface and namespace, read anew only when the packet changed device. */
 static __always_inline void refresh_device(struct sk_buff *skb, struct nt_tracked *t)
 {
@@ -58,6 +77,7 @@ static __always_inline void refresh_device(struct sk_buff *skb, struct nt_tracke
 	if (dev) {
 		t->ifindex = BPF_CORE_READ(dev, ifindex);
 		t->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+		learn_ifname(dev, t);
 		return;
 	}
 	t->ifindex = 0;
@@ -127,7 +147,7 @@ static __always_inline bool emit_snapshot(struct nt_event *ev, struct sk_buff *s
 	record->len_bytes = length_from_network(skb, flags);
 	record->transport = NT_NO_LAYER;
 	record->protocol = BPF_CORE_READ(skb, protocol);
-	record->vlan_tci = BPF_CORE_READ(skb, vlan_tci);
+	record->vlan_tci = compat_vlan_tci(skb);
 	record->mark = BPF_CORE_READ(skb, mark);
 	shared = shared_info(skb, (u64)BPF_CORE_READ(skb, head));
 	record->gso_segments = BPF_CORE_READ(shared, gso_segs);

@@ -3,11 +3,18 @@
 #ifndef NT_HIT_BPF_H
 #define NT_HIT_BPF_H
 
+#include "annotate.bpf.h"
 #include "emit.bpf.h"
 #include "filter.bpf.h"
+#include "relatives.bpf.h"
 
 /* Flags of each probe's row, for programs that serve many rows. */
 const volatile u32 probe_flags[NT_PROBE_MAX] = {};
+
+/* With which events the process is told that runs there. */
+enum { TASK_NEVER, TASK_AT_ENDS /* where it sends or reads the packet */, TASK_ALWAYS };
+const volatile u32 want_task = TASK_NEVER;
+const volatile bool want_stack = false;
 
 static __always_inline struct nt_tracked *find_tracked(struct sk_buff *skb)
 {
@@ -89,6 +96,7 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	struct nt_sight sight = {};
 	struct nt_flow flow;
 	u32 network = 0;
+	bool piece;
 
 	known = take_sight(&sight, skb, head, t);
 	if ((flags & NT_P_START) || nt_life_needs_header(flags, &sight)) {
@@ -124,9 +132,14 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	default:
 		return NULL;
 	}
-	if (!(flags & NT_P_START) || !filter_wants(&flow))
+	if (!(flags & NT_P_START))
+		return NULL;
+	piece = cut_of(&flow, probe) != NULL;
+	if (!piece && !filter_wants(&flow))
 		return NULL;
 	t = track_start((u64)skb, head, print, probe);
+	if (t && piece)
+		t->flags |= NT_T_PIECE;
 	if (t)
 		t->network = network;
 	return t;
@@ -135,20 +148,73 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 /* A hit on a packet of ours, between finding its journey and having sent its event. */
 struct hit {
 	struct nt_event ev;
+	void *ctx;
 	struct nt_tracked *t; /* NULL once the skb has ended */
 	u32 flags;
-	bool sent;
+	bool sent; /* the record that every event has */
+	bool lost; /* another record */
 };
+
+/* Where the packet comes from, told once, with its first event. */
+static __always_inline void tell_origins(struct hit *hit, struct nt_event *ev, struct sk_buff *skb)
+{
+	struct origins *o = origins_of(skb);
+	u32 i;
+
+	if (!o)
+		return;
+#pragma unroll
+	for (i = 0; i < ORIGINS_MAX; i++)
+		if (i < o->n && !annotate_origin(ev, o->events[i].ts_ns, o->events[i].probe))
+			hit->lost = true;
+	o->n = 0;
+}
+
+static __always_inline void tell_parent(struct hit *hit, struct nt_event *ev)
+{
+	u32 zero = 0;
+	struct cut *cut = bpf_map_lookup_elem(&cuts, &zero);
+
+	if (cut && !annotate_parent(ev, cut->skb, cut->id))
+		hit->lost = true;
+}
+
+/* In softirq context the process is an onlooker, and where the context is unknown only a reader is certain. */
+static __always_inline bool tells_task(const struct hit *hit)
+{
+	if (want_task != TASK_AT_ENDS)
+		return want_task == TASK_ALWAYS;
+	if (!(hit->flags & NT_P_TASK))
+		return false;
+	return hit->ev.context == NT_CTX_TASK || (hit->ev.context == NT_CTX_UNKNOWN && !(hit->flags & NT_P_START));
+}
+
+/* More about the event than its one record says, in records of their own that never end the packet. */
+static __always_inline void tell_more(struct hit *hit, struct sk_buff *skb, u32 flags, u32 state)
+{
+	struct nt_event ev = hit->ev;
+
+	ev.kind &= ~(NT_F_END | NT_F_SHARED | NT_F_START);
+	if ((flags & NT_P_START) && (state & NT_T_NEW))
+		tell_origins(hit, &ev, skb);
+	if ((flags & NT_P_START) && (state & NT_T_PIECE))
+		tell_parent(hit, &ev);
+	if (tells_task(hit) && !annotate_task(&ev))
+		hit->lost = true;
+	if (want_stack && !annotate_stack(&ev, hit->ctx))
+		hit->lost = true;
+	hit->ev.ts_ns = ev.ts_ns;
+}
 
 /*
  * Find the journey, and send the event if it is plain or begins the journey; an
  * `annotated` event is sent by the caller, with its payload. False: nothing
  * more to send; then, as always, hit_close has been or must be called exactly once.
  */
-static __always_inline bool hit_open(struct hit *hit, struct sk_buff *skb, u32 flags, u32 probe,
+static __always_inline bool hit_open(struct hit *hit, void *ctx, struct sk_buff *skb, u32 flags, u32 probe,
 				     struct nt_tracked *t, bool annotated)
 {
-	bool show;
+	u32 state;
 
 	t = track(skb, flags, probe, t);
 	hit->t = NULL;
@@ -157,20 +223,24 @@ static __always_inline bool hit_open(struct hit *hit, struct sk_buff *skb, u32 f
 	if (!(flags & (NT_P_END | NT_P_NO_DEV)))
 		refresh_device(skb, t);
 	fill_event(&hit->ev, skb, probe, t);
-	show = t->flags & (NT_T_NEW | NT_T_RESHOW);
-	if (t->flags & NT_T_NEW)
+	state = t->flags;
+	if (state & NT_T_NEW)
 		hit->ev.kind |= NT_F_START;
 	if (flags & NT_P_END)
 		hit->ev.kind |= NT_F_END | (track_end(skb, t) ? NT_F_SHARED : 0);
 	else
 		hit->t = t;
+	hit->ctx = ctx;
 	hit->flags = flags;
 	hit->sent = true;
-	if (show)
-		hit->sent = emit_snapshot(&hit->ev, skb, flags, annotated);
-	else if (!annotated)
+	hit->lost = false;
+	if (state & (NT_T_NEW | NT_T_RESHOW)) {
+		hit->sent = emit_snapshot(&hit->ev, skb, flags, annotated || (flags & NT_P_END));
+		hit->ev.kind &= ~NT_F_START; /* told, or to be told by the next event */
+	}
+	tell_more(hit, skb, flags, state);
+	if (!annotated && (!(state & (NT_T_NEW | NT_T_RESHOW)) || (flags & NT_P_END)))
 		hit->sent = emit_event(&hit->ev);
-	hit->ev.kind &= ~NT_F_START; /* told, or to be told by the next event */
 	return hit->sent || (flags & NT_P_END);
 }
 
@@ -183,8 +253,8 @@ static __always_inline void hit_close(struct hit *hit)
 		return;
 	t->last_ns = hit->ev.ts_ns ?: t->last_ns;
 	if (hit->sent)
-		t->flags &= ~(NT_T_NEW | NT_T_LOST | NT_T_RESHOW);
-	else
+		t->flags &= ~(NT_T_NEW | NT_T_LOST | NT_T_RESHOW | NT_T_PIECE);
+	if (!hit->sent || hit->lost)
 		t->flags |= NT_T_LOST;
 	if (hit->flags & NT_P_CLONES)
 		head_hold(t);
@@ -192,12 +262,24 @@ static __always_inline void hit_close(struct hit *hit)
 		track_announce(t);
 }
 
+/* Whoever is made of this packet in the function that begins here. */
+static __always_inline void note_cut(struct sk_buff *skb, const struct nt_tracked *t)
+{
+	void *head = BPF_CORE_READ(skb, head);
+	struct nt_flow flow;
+
+	read_flow_at(skb, head, BPF_CORE_READ(skb, network_header), false, &flow);
+	cut_note(skb, t->id, &flow);
+}
+
 /* A hit whose event carries nothing but itself. */
-static __always_inline void on_hit(struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t)
+static __always_inline void on_hit(void *ctx, struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t)
 {
 	struct hit hit;
 
-	hit_open(&hit, skb, flags, probe, t, false);
+	hit_open(&hit, ctx, skb, flags, probe, t, false);
+	if (hit.t && (flags & NT_P_CUTS))
+		note_cut(skb, hit.t);
 	hit_close(&hit);
 }
 

@@ -38,6 +38,8 @@ enum bpf_map_type {
 };
 
 #define EEXIST 17
+#define NFPROTO_IPV6 10
+#define NF_INET_LOCAL_OUT 3
 
 enum {
 	BPF_NOEXIST = 1,
@@ -67,6 +69,7 @@ typedef struct {
 } possible_net_t;
 
 struct net_device {
+	char name[16];
 	int ifindex;
 	possible_net_t nd_net;
 };

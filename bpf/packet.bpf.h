@@ -181,14 +181,19 @@ static __always_inline bool read_ipv4(const struct linear *from, u32 offset, u32
 	return true;
 }
 
+static __always_inline bool is_extension(u8 kind)
+{
+	return kind == IP6_HOP_BY_HOP || kind == IP6_ROUTING || kind == IP6_FRAGMENT || kind == IP6_AUTH ||
+	       kind == IP6_DESTINATION;
+}
+
 /* Step over one extension header. False at the transport header, or when it cannot be read. */
 static __always_inline bool skip_extension(const struct linear *from, u32 *offset, struct nt_flow *flow)
 {
 	struct ipv6_extension extension;
 	u8 kind = flow->l4_proto;
 
-	if (kind != IP6_HOP_BY_HOP && kind != IP6_ROUTING && kind != IP6_FRAGMENT && kind != IP6_AUTH &&
-	    kind != IP6_DESTINATION)
+	if (!is_extension(kind))
 		return false;
 	if (!linear_read(from, *offset, &extension, sizeof(extension))) {
 		flow->no_transport = NT_TRANSPORT_CUT;
@@ -228,6 +233,8 @@ static __always_inline bool read_ipv6(const struct linear *from, u32 offset, u32
 	for (i = 0; i < IP6_EXTENSIONS_MAX; i++)
 		if (!skip_extension(from, &at, flow))
 			break;
+	if (is_extension(flow->l4_proto) && !flow->no_transport)
+		flow->no_transport = NT_TRANSPORT_CUT;
 	read_transport(from, at, end, flow);
 	return true;
 }

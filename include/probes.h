@@ -64,7 +64,12 @@ enum nt_stage {
 /* skb->dev is not to be trusted: sockets keep other things in that word. */
 #define NT_P_NO_DEV 0x080u
 
+/* A process sends or reads the packet here, if one runs. */
+#define NT_P_TASK 0x100u
+/* A packet is cut into pieces here, which are other packets. */
+#define NT_P_CUTS 0x200u
+
 /* The flags that decide which program serves a function row. */
-#define NT_P_CLASS (NT_P_START | NT_P_FRESH | NT_P_SEEK)
+#define NT_P_CLASS (NT_P_START | NT_P_FRESH | NT_P_SEEK | NT_P_CUTS)
 
 #endif

@@ -12,6 +12,7 @@
 #define NT_T_ANNOUNCED 0x2u /* its head may be another one next time */
 #define NT_T_LOST 0x4u	    /* an event found no room in the ring */
 #define NT_T_RESHOW 0x8u    /* its headers changed: the next event carries a snapshot */
+#define NT_T_PIECE 0x10u    /* cut out of another: to be told with its first event */
 
 /* skbs: address of an sk_buff to its journey. */
 struct nt_tracked {
@@ -32,6 +33,17 @@ struct nt_held {
 	u64 start_ns;
 	u32 id;
 	u32 refs; /* skbs known to hold it, and clones announced but not yet seen */
+};
+
+/* ifnames: which interface, and its name. */
+#define NT_IFNAMES_MAX 4096
+
+struct nt_interface {
+	u32 netns, ifindex;
+};
+
+struct nt_ifname {
+	char name[16];
 };
 
 /*

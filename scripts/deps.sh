@@ -13,7 +13,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 build=(bpftool clang gcc libbpf-dev libc6-dev libelf-dev llvm make pkg-config zlib1g-dev)
-test=(clang-format iproute2 iputils-ping jq libcmocka-dev shellcheck)
+test=(clang-format groff-base iproute2 iputils-ping jq libcmocka-dev shellcheck)
 # The keyring verifies fetched kernels; what else is not for QEMU or the initramfs is put into the guest.
 vm=(bash bpftool busybox-static cpio debian-archive-keyring ethtool iproute2 iptables iputils-ping jq kmod mawk nftables
 	procps qemu-system-x86 socat util-linux xz-utils zstd)

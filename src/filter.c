@@ -97,6 +97,11 @@ static const struct protocol *protocol_by_number(int l4)
 	return NULL;
 }
 
+const char *filter_protocol_name(unsigned int n)
+{
+	return n < ARRAY_SIZE(protocols) ? protocols[n].name : NULL;
+}
+
 static void set_protocol(struct nt_filter *filter, u16 l3, int l4)
 {
 	if (l3) {

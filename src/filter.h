@@ -31,6 +31,9 @@ const char *filter_take_pkt_len(struct nt_filter *filter, const char *value);
 const char *filter_take_tcp_flags(struct nt_filter *filter, const char *value);
 const char *filter_take_mark(struct nt_filter *filter, const char *value);
 
+/* The n-th name that filter_take_proto knows, NULL beyond the last. Static storage. */
+const char *filter_protocol_name(unsigned int n);
+
 /*
  * Once everything is taken: add what one option implies for another (a sequence
  * number is a ping's or TCP's, an IPv6 address asks for IPv6). NULL, or a

@@ -6,7 +6,9 @@
 
 #include "journey_open.h"
 #include "journey_outcome.h"
+#include "packet.h"
 #include "probes.h"
+#include "segments.h"
 
 #define BUCKETS 65536
 #define OPEN_MAX 65536
@@ -17,10 +19,12 @@
 
 struct journey_set {
 	const struct probe_table *probes;
+	const struct dict *dict;
 	journey_done_fn done;
 	journey_event_fn event; /* may be NULL */
 	void *user;
 	struct open_journey *fresh; /* its last event is to be handed on; one for all keeps the order of time */
+	struct segments *segments;
 	size_t n_open;
 	size_t n_spare;
 	size_t bytes; /* of all journeys, spare ones included */
@@ -30,13 +34,20 @@ struct journey_set {
 	struct open_journey *buckets[BUCKETS];
 };
 
-struct journey_set *journey_set_new(const struct probe_table *probes, journey_done_fn done, void *user)
+struct journey_set *journey_set_new(const struct probe_table *probes, const struct dict *dict, journey_done_fn done,
+				    void *user)
 {
 	struct journey_set *set = calloc(1, sizeof(*set));
 
 	if (!set)
 		return NULL;
+	set->segments = segments_new();
+	if (!set->segments) {
+		free(set);
+		return NULL;
+	}
 	set->probes = probes;
+	set->dict = dict;
 	set->done = done;
 	set->user = user;
 	return set;
@@ -61,6 +72,7 @@ void journey_set_free(struct journey_set *set)
 		set->spare = open->chain;
 		open_journey_free(open, &set->bytes);
 	}
+	segments_free(set->segments);
 	free(set);
 }
 
@@ -190,6 +202,7 @@ static int begin(struct journey_set *set, const struct nt_event *ev, struct open
 	if (!open)
 		return -ENOMEM;
 	open->journey.probes = set->probes;
+	open->journey.dict = set->dict;
 	open->journey.id = ev->skb_id;
 	open->journey.incomplete = !(ev->kind & NT_F_START);
 	link_newest(set, open);
@@ -218,6 +231,30 @@ static int add_to(struct journey_set *set, struct open_journey *open, const stru
 	return err;
 }
 
+/* Does it repeat what was sent before? Not if it was cut out of that. */
+static void find_earlier(struct journey_set *set, struct open_journey *open)
+{
+	struct journey *journey = &open->journey;
+	struct journey_link self = {.id = journey->id, .skb = journey->events[0].skb, .ts_ns = journey->start_ns};
+
+	journey->retransmit_of = (struct journey_link){0};
+	segments_find(set->segments, &journey->flows[0], &self, journey->part_of.id, &journey->retransmit_of);
+}
+
+/* What the records that begin a journey say of other journeys. */
+static void relate(struct journey_set *set, struct open_journey *open, const struct nt_event *ev)
+{
+	struct journey *journey = &open->journey;
+	struct journey_link self = {.id = journey->id, .skb = ev->skb, .ts_ns = ev->ts_ns};
+
+	if (journey->n_flows != 1)
+		return;
+	if (ev->kind & NT_F_START)
+		segments_note(set->segments, &journey->flows[0], &self);
+	if ((ev->kind & NT_F_START) || (journey->part_of.id && journey->part_of.id == journey->retransmit_of.id))
+		find_earlier(set, open);
+}
+
 static int take_event(struct journey_set *set, const struct nt_event *ev, size_t size, u32 cpu)
 {
 	struct open_journey *open;
@@ -236,6 +273,7 @@ static int take_event(struct journey_set *set, const struct nt_event *ev, size_t
 	if (ret)
 		return ret;
 	err = add_to(set, open, ev, size, cpu);
+	relate(set, open, ev);
 	if (open_journey_is_over(open))
 		ret = hand_on(set, open);
 	return ret ? ret : err;

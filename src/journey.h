@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dict.h"
 #include "event.h"
 #include "filter_abi.h"
 #include "probe_table.h"
@@ -47,15 +48,6 @@ struct journey_event {
 	struct journey_note *notes;
 };
 
-/* One sk_buff of the journey, in order of appearance; the first is the packet itself. */
-struct journey_member {
-	u64 skb;
-	u32 stage;	/* last stage that was not LIFE */
-	bool alive;
-	bool tap;	/* went to a packet socket: a copy for an onlooker */
-	enum outcome outcome; /* once it is not alive */
-};
-
 /* Another journey that has to do with this one; id 0: none. */
 struct journey_link {
 	u32 id;
@@ -63,8 +55,19 @@ struct journey_link {
 	u64 ts_ns; /* of its first event, 0 if unknown */
 };
 
+/* One sk_buff of the journey, in order of appearance; the first is the packet itself. */
+struct journey_member {
+	u64 skb;
+	u32 stage;	/* last stage that was not LIFE */
+	bool alive;
+	bool tap;	/* went to a packet socket: a copy for an onlooker */
+	struct journey_link merging; /* what the kernel tried to append it to */
+	enum outcome outcome; /* once it is not alive */
+};
+
 struct journey {
 	const struct probe_table *probes; /* which the numbers of its events refer to */
+	const struct dict *dict;	  /* names of drop reasons, may be NULL */
 	u32 id;
 	u64 start_ns;
 	u64 end_ns;
@@ -92,8 +95,9 @@ typedef int (*journey_done_fn)(void *user, const struct journey *journey);
 typedef int (*journey_event_fn)(void *user, const struct journey *journey,
 				const struct journey_event *event);
 
-/* A new set, or NULL without memory. The probes must outlive it. */
-struct journey_set *journey_set_new(const struct probe_table *probes, journey_done_fn done, void *user);
+/* A new set, or NULL without memory. The probes and the names must outlive it; either may be NULL. */
+struct journey_set *journey_set_new(const struct probe_table *probes, const struct dict *dict, journey_done_fn done,
+				    void *user);
 void journey_set_free(struct journey_set *set);
 
 /* Have events, too, with the same user. Those that a journey has no room for are not handed on. */

@@ -276,6 +276,66 @@ static void terminate_strings(const struct annotation_type *type, char *payload)
 	}
 }
 
+/*
+ * What happened before the packet had an sk_buff becomes events in front of its first. An
+ * origin is told behind that, since records come in order of time.
+ */
+static int add_origin(struct open_journey *open, const struct nt_anno_ORIGIN *origin, size_t *bytes)
+{
+	struct journey *journey = &open->journey;
+	struct journey_event *events, first = journey->events[0];
+	size_t at = open->n_origins;
+
+	if (journey->n_events != at + 1 || at == JOURNEY_ORIGINS_MAX || origin->probe >= NT_PROBE_MAX)
+		return -EINVAL;
+	events = grow(journey->events, &open->events_room, journey->n_events, sizeof(*events), bytes);
+	if (!events)
+		return -ENOMEM;
+	journey->events = events;
+	memmove(&events[at + 1], &events[at], sizeof(*events));
+	events[at] = (struct journey_event){
+		.ts_ns = origin->ts_ns < events[at + 1].ts_ns ? origin->ts_ns : events[at + 1].ts_ns,
+		.skb = first.skb,
+		.cpu = first.cpu,
+		.netns = first.netns,
+		.probe = (u16)origin->probe,
+		.context = first.context,
+		.flags = at ? 0 : first.flags & NT_F_START,
+		.flow = first.flow,
+	};
+	if (at && events[at].ts_ns < events[at - 1].ts_ns)
+		events[at].ts_ns = events[at - 1].ts_ns;
+	events[at + 1].flags &= (u8)~NT_F_START;
+	journey->start_ns = events[0].ts_ns;
+	journey->n_events++;
+	open->n_origins++;
+	return 0;
+}
+
+/* What a note says of the journey, beyond its event. */
+static int take_note(struct open_journey *open, const struct journey_note *note, size_t *bytes)
+{
+	struct journey *journey = &open->journey;
+	const struct nt_anno_PARENT *parent = note->payload;
+	const struct nt_anno_MERGE *merge = note->payload;
+	struct journey_member *member;
+
+	switch (note->type) {
+	case NT_ANNO_ORIGIN:
+		return add_origin(open, note->payload, bytes);
+	case NT_ANNO_PARENT:
+		journey->part_of = (struct journey_link){.id = parent->id, .skb = parent->skb};
+		return 0;
+	case NT_ANNO_MERGE:
+		member = living_member(journey, journey->events[journey->n_events - 1].skb);
+		if (member)
+			member->merging = (struct journey_link){.id = merge->id, .skb = merge->skb};
+		return 0;
+	default:
+		return 0;
+	}
+}
+
 static int attach_note(struct open_journey *open, const struct nt_event *record, size_t size,
 		       size_t *bytes)
 {
@@ -303,7 +363,7 @@ static int attach_note(struct open_journey *open, const struct nt_event *record,
 		tail = &(*tail)->next;
 	*tail = note;
 	open->n_notes++;
-	return 0;
+	return take_note(open, note, bytes);
 }
 
 static const struct nt_anno_DROP *last_drop(const struct open_journey *open)
@@ -337,6 +397,8 @@ static void end_member(struct open_journey *open, const struct nt_event *ev)
 		return;
 	member->alive = false;
 	member->outcome = member_outcome(&open->journey, member, ev);
+	if (member->outcome == OUTCOME_MERGED)
+		open->journey.merged_into = member->merging;
 	open->alive--;
 	note_holders(open, ev);
 	if (member->outcome == OUTCOME_DROPPED)

@@ -6,6 +6,7 @@
 #include "journey.h"
 
 #define JOURNEY_EVENTS_MAX 4096
+#define JOURNEY_ORIGINS_MAX 4
 
 struct note_chunk;
 
@@ -33,6 +34,7 @@ struct open_journey {
 	size_t members_room;
 	size_t flows_room;
 	size_t n_notes;
+	size_t n_origins; /* events in front that origins were made into */
 	struct note_chunk *notes;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "journey_outcome.h"
 
+#include <string.h>
+
 #include "annotations.h"
 #include "probe_table.h"
 
@@ -35,9 +37,45 @@ static bool is_socket_queue(const struct journey *journey, u64 skb)
 		const struct probe_row *row = probe_table_row(journey->probes, event->probe);
 
 		if (event->skb == skb && row && row->stage != NT_STAGE_LIFE)
-			return event->probe == NT_PROBE_raw_rcv || event->probe == NT_PROBE_ping_rcv;
+			return event->probe == NT_PROBE_raw_rcv || event->probe == NT_PROBE_rawv6_rcv ||
+			       event->probe == NT_PROBE_ping_rcv;
 	}
 	return false;
+}
+
+/* GRO frees what it has merged like any other packet, right after. */
+static bool just_merged(const struct journey *journey, u64 skb)
+{
+	for (size_t i = journey->n_events; i-- > 0;) {
+		const struct journey_event *event = &journey->events[i];
+
+		if (event->skb == skb && !(event->flags & NT_F_END))
+			return event->probe == NT_PROBE_skb_gro_receive ||
+			       event->probe == NT_PROBE_skb_gro_receive_list;
+	}
+	return false;
+}
+
+static const struct nt_anno_DROP *drop_of(const struct journey_event *event)
+{
+	for (const struct journey_note *note = event->notes; note; note = note->next)
+		if (note->type == NT_ANNO_DROP)
+			return note->payload;
+	return NULL;
+}
+
+/*
+ * Outside of an established connection tcp_rcv_state_process frees an
+ * acknowledgement it has processed with kfree_skb and no reason (since 5.17; silently before).
+ */
+static bool is_used_ack(const struct journey *journey, u64 skb)
+{
+	const struct journey_event *end = &journey->events[journey->n_events - 1];
+	const struct nt_anno_DROP *drop = drop_of(end);
+	const char *reason = drop && journey->dict ? dict_get(journey->dict, DICT_DROP_REASON, drop->reason) : NULL;
+
+	return journey->n_events > 1 && end[-1].skb == skb && end[-1].probe == NT_PROBE_tcp_ack && journey->n_flows &&
+	       !journey->flows[end->flow].payload_bytes && reason && !strcmp(reason, "NOT_SPECIFIED");
 }
 
 enum outcome member_outcome(const struct journey *journey, const struct journey_member *member,
@@ -45,11 +83,16 @@ enum outcome member_outcome(const struct journey *journey, const struct journey_
 {
 	switch (end->probe) {
 	case NT_PROBE_kfree_skb:
-		return OUTCOME_DROPPED;
+		return is_used_ack(journey, member->skb) ? OUTCOME_CONSUMED : OUTCOME_DROPPED;
 	case NT_PROBE_napi_reuse_skb:
 	case NT_PROBE_kfree_skb_partial:
 	case NT_PROBE_napi_skb_free_stolen_head:
 		return OUTCOME_MERGED;
+	case NT_PROBE___kfree_skb:
+	case NT_PROBE___napi_kfree_skb:
+		if (just_merged(journey, member->skb))
+			return OUTCOME_MERGED;
+		break;
 	default:
 		break;
 	}
@@ -116,6 +159,8 @@ void journey_settle(struct journey *journey, const struct nt_anno_DROP *const dr
 
 	if (onlookers)
 		best_outcome(journey, true, &journey->outcome);
+	if (journey->outcome != OUTCOME_MERGED)
+		journey->merged_into = (struct journey_link){0};
 	journey->drop = journey->outcome == OUTCOME_DROPPED ? drops[onlookers] : NULL;
 }
 

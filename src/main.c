@@ -255,7 +255,7 @@ static int session_open(struct session *session)
 
 	session->dict = dict_new();
 	session->probes = probe_table_new();
-	session->journeys = session->probes ? journey_set_new(session->probes, on_journey, session) : NULL;
+	session->journeys = session->probes ? journey_set_new(session->probes, session->dict, on_journey, session) : NULL;
 	if (!session->dict || !session->journeys)
 		return fail(-ENOMEM, "cannot start", NULL);
 	session->env = make_env(session);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The command line: one table of options makes the parser and --help. */
+/* The command line: one table of options makes the parser, --help, the manual and completion. */
 #include "options.h"
 
 #include <errno.h>
@@ -42,6 +42,8 @@ struct option_row {
 	const char *argument; /* NULL: takes none */
 	const char *help;
 	enum option_group group;
+	bool joins;	  /* --help has it on the line of the row before, whose help its own continues */
+	const char *more; /* for the manual, instead of help */
 	/* One of three takes it; without any, it is not in this version. */
 	const char *(*filter)(struct nt_filter *filter, const char *value);
 	const char *(*take)(struct options *options, const char *value);
@@ -288,38 +290,57 @@ static const char *take_exclude(struct options *options, const char *value)
 #define LATER .take = NULL /* not in this version */
 
 static const struct option_row rows[] = {
-	{'p', "proto", "NAME", "icmp, icmp6, tcp, udp, arp, ip, ip6 or a number", GROUP_FILTER,
-	 .filter = filter_take_proto},
-	{'s', "saddr", "ADDR[/N]", "from this address or network, IPv4 or IPv6", GROUP_FILTER,
-	 .filter = filter_take_saddr},
-	{'d', "daddr", "ADDR[/N]", "to this address or network", GROUP_FILTER,
-	 .filter = filter_take_daddr},
-	{0, "addr", "ADDR[/N]", "from or to it", GROUP_FILTER, .filter = filter_take_addr},
-	{'S', "sport", "N[-M]", "from this TCP or UDP port", GROUP_FILTER,
-	 .filter = filter_take_sport},
-	{'D', "dport", "N[-M]", "to this port", GROUP_FILTER, .filter = filter_take_dport},
-	{'P', "port", "N[-M]", "from or to it", GROUP_FILTER, .filter = filter_take_port},
+	{'p', "proto", "PROTO", "icmp, icmp6, tcp, udp, arp, ip, ip6 or a number", GROUP_FILTER,
+	 .filter = filter_take_proto,
+	 .more = "Packets of this protocol: icmp, icmp6 (or icmpv6), tcp, udp, arp, ip (or ipv4), ip6 (or "
+		 "ipv6), sctp, gre, esp, ah, igmp, or the number of a protocol over IP, from 0 to 255."},
+	{'s', "saddr", "ADDR[/N]", "from this address or network", GROUP_FILTER, .filter = filter_take_saddr,
+	 .more = "Packets from this IPv4 or IPv6 address or, with a prefix length, from this network."},
+	{'d', "daddr", "ADDR[/N]", "to it", GROUP_FILTER, .joins = true, .filter = filter_take_daddr,
+	 .more = "Packets to this address or network."},
+	{0, "addr", "ADDR[/N]", "from or to it", GROUP_FILTER, .joins = true, .filter = filter_take_addr,
+	 .more = "Packets from or to this address or network, so both directions."},
+	{'S', "sport", "N[-M]", "from this TCP or UDP port", GROUP_FILTER, .filter = filter_take_sport,
+	 .more = "TCP and UDP packets from this port, or from one of this range."},
+	{'D', "dport", "N[-M]", "to it", GROUP_FILTER, .joins = true, .filter = filter_take_dport,
+	 .more = "TCP and UDP packets to this port, or to one of this range."},
+	{'P', "port", "N[-M]", "from or to it", GROUP_FILTER, .joins = true, .filter = filter_take_port,
+	 .more = "TCP and UDP packets from or to this port, or one of this range."},
 	{0, "seq", "N", "ping of this number; with -p tcp: segment with it", GROUP_FILTER,
-	 .filter = filter_take_seq},
-	{0, "id", "N", "ping with this identifier", GROUP_FILTER, .filter = filter_take_id},
-	{'i', "ifname", "NAME", "packets seen on this interface", GROUP_FILTER,
-	 .take = take_ifname},
-	{0, "netns", "NS", "seen in this network namespace: name, pid, inode", GROUP_FILTER,
-	 .take = take_netns},
-	{0, "netns-current", NULL, "seen in the current network namespace", GROUP_FILTER,
-	 FLAG(netns_current)},
-	{0, "pid", "PID", "packets of this process", GROUP_FILTER, .take = take_pid},
+	 .filter = filter_take_seq,
+	 .more = "The echo request and reply of this sequence number, as ping prints it. With -p tcp: the "
+		 "segments that cover this raw (not relative) sequence number; SYN and FIN count as one "
+		 "byte."},
+	{0, "id", "N", "ping with this identifier", GROUP_FILTER, .filter = filter_take_id,
+	 .more = "Echo requests and replies with this identifier, which is the same for all that one ping "
+		 "sends."},
+	{'i', "ifname", "IFNAME", "packets seen on this interface", GROUP_FILTER, .take = take_ifname,
+	 .more = "Packets that pass this network interface anywhere on their way."},
+	{0, "netns", "NS", "seen in this network namespace", GROUP_FILTER, .take = take_netns,
+	 .more = "Packets that pass this network namespace anywhere on their way: its name under "
+		 "/run/netns, the number of a process in it, or its inode number."},
+	{0, "netns-current", NULL, "the current one", GROUP_FILTER, .joins = true, FLAG(netns_current),
+	 .more = "Packets that pass the network namespace which nettrace runs in."},
+	{0, "pid", "PID", "packets of this process", GROUP_FILTER, .take = take_pid,
+	 .more = "Packets that this process (not one thread of it) sends, and those delivered to its sockets "
+		 "once they have sent."},
 	{0, "pkt-len", "N[-M]", "of this length from the network header on", GROUP_FILTER,
-	 .filter = filter_take_pkt_len},
+	 .filter = filter_take_pkt_len,
+	 .more = "Packets of so many bytes, or within this range, counted from the network header on."},
 	{0, "tcp-flags", "FLAGS", "TCP with at least these flags: SA or syn,ack", GROUP_FILTER,
-	 .filter = filter_take_tcp_flags},
-	{0, "mark", "N", "packets with this mark, 10 or 0xa", GROUP_FILTER,
-	 .filter = filter_take_mark},
+	 .filter = filter_take_tcp_flags,
+	 .more = "TCP segments with at least these flags. Letters are F, S, R, P, A, U, E (ECE) and C "
+		 "(CWR); names are fin, syn, rst, psh, ack, urg, ece and cwr, with commas between them."},
+	{0, "mark", "N", "packets with this mark, 10 or 0xa", GROUP_FILTER, .filter = filter_take_mark,
+	 .more = "Packets with this mark (skb->mark), decimal or hexadecimal, when they are first seen."},
 	{0, "min-latency", "TIME", "packets that took at least this long", GROUP_FILTER, LATER},
 	{0, "incident-min", "TIME", "shortest blockage to report", GROUP_FILTER, LATER},
 	{0, "no-attribution", NULL, "do not look for the cause of delays", GROUP_FILTER, LATER},
 
-	{0, "basic", NULL, "print each event at once", GROUP_MODE, FLAG(basic)},
+	{0, "basic", NULL, "print each event at once", GROUP_MODE, FLAG(basic),
+	 .more = "Print each event as soon as it is read, on a line that begins with the sk_buff's address, "
+		 "without gathering a packet's events into one block. --count still counts packets that are "
+		 "over; events of others are printed until then."},
 	{0, "diag", NULL, "tell what went wrong, and what to do", GROUP_MODE, LATER},
 	{0, "drop", NULL, "dropped packets only", GROUP_MODE, LATER},
 	{0, "latency", NULL, "histograms of the time in each stage", GROUP_MODE, LATER},
@@ -329,32 +350,52 @@ static const struct option_row rows[] = {
 	{0, "func-stats", NULL, "count calls of functions", GROUP_MODE, LATER},
 
 	{'o', "output", "FILE", "write there instead of to standard output", GROUP_OUTPUT,
-	 .take = take_output},
+	 .take = take_output,
+	 .more = "Write to this file, which is created or truncated, instead of to standard output; - is "
+		 "standard output."},
 	{0, "format", "FORMAT", "text, jsonl, pcapng or perfetto", GROUP_OUTPUT, LATER},
 	{'w', "write", "FILE", "save a recording", GROUP_OUTPUT, LATER},
+	{'r', "read", "FILE", "read one instead of tracing", GROUP_OUTPUT, .joins = true, LATER},
 	{0, "rotate", "SIZE", "begin another file after this much", GROUP_OUTPUT, LATER},
-	{0, "keep", "N", "keep that many files", GROUP_OUTPUT, LATER},
-	{'r', "read", "FILE", "read a recording instead of tracing", GROUP_OUTPUT, LATER},
+	{0, "keep", "N", "keep so many", GROUP_OUTPUT, .joins = true, LATER},
 	{0, "pcap-at", "STAGE", "stage at which packets are captured", GROUP_OUTPUT, LATER},
-	{0, "detail", NULL, "CPU, process and interface of each event", GROUP_OUTPUT, FLAG(detail)},
-	{0, "date", NULL, "date and time of day of each event", GROUP_OUTPUT, FLAG(date)},
-	{0, "stack", NULL, "kernel stack of each event", GROUP_OUTPUT, FLAG(stack)},
-	{0, "no-color", NULL, "plain text, also on a terminal", GROUP_OUTPUT, FLAG(no_color)},
+	{0, "detail", NULL, "CPU, process, interface of each event", GROUP_OUTPUT, FLAG(detail),
+	 .more = "Print the CPU, context and interface of each event, its process in task context, and the "
+		 "network namespace's inode where it changes."},
+	{0, "date", NULL, "date", GROUP_OUTPUT, .joins = true, FLAG(date),
+	 .more = "Print the date and time of day of each event, local time as it was set at the start."},
+	{0, "stack", NULL, "stack", GROUP_OUTPUT, .joins = true, FLAG(stack),
+	 .more = "Print the kernel stack of each event."},
+	{0, "no-color", NULL, "plain text, also on a terminal", GROUP_OUTPUT, FLAG(no_color),
+	 .more = "Plain text, also on a terminal. So does a NO_COLOR that is not empty in the environment."},
 
-	{'c', "count", "N", "stop after this many packets", GROUP_RUN, .take = take_count},
-	{0, "duration", "TIME", "stop after this time: 10s, 1.5m, 500ms", GROUP_RUN,
-	 .take = take_duration},
-	{0, "backend", "NAME", "auto, kprobe-multi, fentry, kprobe or tracepoint", GROUP_RUN,
-	 .take = take_backend},
-	{0, "probe", "NAME,...", "trace these functions too", GROUP_RUN, .take = take_probe},
-	{0, "exclude", "NAME,...", "do not trace these functions", GROUP_RUN, .take = take_exclude},
-	{0, "buffer", "SIZE", "memory for events, 256K to 1G", GROUP_RUN, .take = take_buffer},
+	{'c', "count", "N", "stop after this many packets", GROUP_RUN, .take = take_count,
+	 .more = "Print so many journeys, then exit."},
+	{0, "duration", "TIME", "stop after this time: 10s, 1.5m, 500ms", GROUP_RUN, .take = take_duration,
+	 .more = "Stop after this time: a number, perhaps with a fraction, of ns, us, ms, s (the default), "
+		 "m or h."},
+	{0, "backend", "BACKEND", "auto, kprobe-multi, fentry, kprobe or tracepoint", GROUP_RUN,
+	 .take = take_backend,
+	 .more = "How to attach: kprobe-multi, fentry, kprobe or tracepoint. By default (auto) by the "
+		 "first that this kernel allows. A backend that it does not allow is an error."},
+	{0, "probe", "NAME,...", "trace these functions too", GROUP_RUN, .take = take_probe,
+	 .more = "Trace these kernel functions too, up to 64. Each must take a packet (struct sk_buff *)."},
+	{0, "exclude", "NAME,...", "do not trace these", GROUP_RUN, .joins = true, .take = take_exclude,
+	 .more = "Do not trace these functions, up to 64."},
+	{0, "buffer", "SIZE", "memory for events, 256K to 1G", GROUP_RUN, .take = take_buffer,
+	 .more = "Memory for events on their way from the kernel, over all CPUs: from 256K to 1G. More of "
+		 "it helps when the totals count losses of the ring."},
 	{0, "verbose", NULL, "tell more about the run", GROUP_RUN, FLAG(verbose)},
 
-	{0, "check", NULL, "show what this kernel allows", GROUP_ABOUT, FLAG(check)},
-	{0, "probes", NULL, "list the probes and their state here", GROUP_ABOUT, FLAG(probes)},
-	{'V', "version", NULL, "print the version", GROUP_ABOUT, FLAG(version)},
-	{'h', "help", NULL, "print this text", GROUP_ABOUT, FLAG(help)},
+	{0, "check", NULL, "show what this kernel allows", GROUP_ABOUT, FLAG(check),
+	 .more = "Show what this kernel allows, which backend is chosen and which stages will be seen, and "
+		 "exit."},
+	{0, "probes", NULL, "each probe's state", GROUP_ABOUT, .joins = true, FLAG(probes),
+	 .more = "List the probes with the state of each on this kernel, and exit."},
+	{'V', "version", NULL, "print the version", GROUP_ABOUT, FLAG(version),
+	 .more = "Print the version and exit."},
+	{'h', "help", NULL, "print this text", GROUP_ABOUT, .joins = true, FLAG(help),
+	 .more = "Print a list of the options and exit."},
 };
 
 #define N_ROWS ARRAY_SIZE(rows)
@@ -545,37 +586,86 @@ int options_parse(int argc, char **argv, struct options *ret_options, char *erro
 	return 0;
 }
 
-static size_t help_row(char *text, size_t size, const struct option_row *row)
+/* Append to a text of the given size; what does not fit is cut off. */
+__attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, const char *format, ...)
 {
-	char left[HELP_COLUMN];
+	size_t used = strlen(text);
+	va_list args;
 
-	snprintf(left, sizeof(left), "  %c%c%c --%s %s", row->letter ? '-' : ' ',
-		 row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name,
-		 row->argument ? row->argument : "");
-	return (size_t)snprintf(text, size, "%-*s%s\n", HELP_COLUMN, left, row->help);
+	va_start(args, format);
+	vsnprintf(text + used, size - used, format, args);
+	va_end(args);
+}
+
+/* The available row behind this one that shares its line, or NULL. */
+static const struct option_row *next_joined(const struct option_row *row)
+{
+	while (++row < rows + N_ROWS && row->joins)
+		if (is_available(row))
+			return row;
+	return NULL;
+}
+
+/*
+ * One line for a row and those that join it: "-p, --proto PROTO  text", but "-s, -d, --addr ADDR[/N]  text;
+ * text", with the shortest spelling of each and one argument for all that take the same.
+ */
+static void help_line(char *text, size_t size, const struct option_row *row)
+{
+	char left[80] = "", right[160] = "";
+	const struct option_row *next;
+	bool alone = !next_joined(row);
+
+	for (; row; row = next) {
+		next = next_joined(row);
+		if (row->letter)
+			add(left, sizeof(left), "-%c%s", row->letter, alone ? ", " : "");
+		if (!row->letter || alone)
+			add(left, sizeof(left), "--%s", row->name);
+		if (row->argument && !(next && next->argument && !strcmp(row->argument, next->argument)))
+			add(left, sizeof(left), " %s", row->argument);
+		add(left, sizeof(left), "%s", next ? ", " : "");
+		add(right, sizeof(right), "%s%s", row->help, next ? "; " : "");
+	}
+	add(text, size, "  %-*s %s\n", HELP_COLUMN - 3, left, right);
 }
 
 const char *options_help(void)
 {
 	static char text[4096];
-	size_t used = (size_t)snprintf(
-		text, sizeof(text),
-		"Usage: nettrace [OPTION]...   (tells what each packet did in the kernel)\n");
+	const struct option_row *before = NULL, *joined = NULL;
 
-	for (unsigned int group = 0; group < GROUP_COUNT; group++) {
-		bool titled = false;
-
-		for (size_t i = 0; i < N_ROWS; i++) {
-			if (rows[i].group != group || !is_available(&rows[i]))
-				continue;
-			if (!titled)
-				used += (size_t)snprintf(text + used, sizeof(text) - used, "%s:\n",
-							 group_titles[group]);
-			titled = true;
-			used += help_row(text + used, sizeof(text) - used, &rows[i]);
-		}
+	snprintf(text, sizeof(text),
+		 "Usage: nettrace [OPTION]...   (tells what each packet did in the kernel)\n");
+	for (const struct option_row *row = rows; row < rows + N_ROWS; row++) {
+		if (!is_available(row))
+			continue;
+		if (!before || row->group != before->group)
+			add(text, sizeof(text), "%s:\n", group_titles[row->group]);
+		if (row != joined)
+			help_line(text, sizeof(text), row);
+		joined = next_joined(row);
+		before = row;
 	}
 	return text;
+}
+
+bool option_text(unsigned int n, struct option_text *ret_text)
+{
+	for (const struct option_row *row = rows; row < rows + N_ROWS; row++) {
+		if (!is_available(row) || n--)
+			continue;
+		*ret_text = (struct option_text){
+			.letter = row->letter,
+			.name = row->name,
+			.argument = row->argument,
+			.help = row->help,
+			.more = row->more,
+			.group = group_titles[row->group],
+		};
+		return true;
+	}
+	return false;
 }
 
 const char *backend_name(enum backend backend)

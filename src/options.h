@@ -61,6 +61,19 @@ int options_parse(int argc, char **argv, struct options *ret_options, char *erro
 /* The text of --help, made from the option table. Static storage. */
 const char *options_help(void);
 
+/* An option as --help, the manual and completion show it. Static storage. */
+struct option_text {
+	char letter; /* 0: none */
+	const char *name;
+	const char *argument; /* "FILE"; NULL: takes none */
+	const char *help;     /* a phrase without a full stop */
+	const char *more;     /* sentences that explain it by themselves; NULL: help does */
+	const char *group;    /* title of the group it is in; groups follow each other */
+};
+
+/* The n-th option that this version has, in the order of --help; false beyond the last. */
+bool option_text(unsigned int n, struct option_text *ret_text);
+
 /* "kprobe-multi", … */
 const char *backend_name(enum backend backend);
 

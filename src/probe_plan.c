@@ -10,6 +10,10 @@
 
 static const char *function_class(const struct probe_row *row)
 {
+	if (!strcmp(row->program, "ORIGIN"))
+		return "origin";
+	if (row->flags & NT_P_CUTS)
+		return "cut";
 	if (row->flags & NT_P_START)
 		return row->flags & NT_P_AT_DATA ? "start_data" : "start";
 	return row->flags & NT_P_SEEK ? "seek" : "plain";
@@ -19,7 +23,8 @@ static const char *annotating_program(const char *program)
 {
 	static const struct {
 		const char *column, *name;
-	} programs[] = {{"HOOK", "fn_hook"}, {"CHAIN", "fn_chain"}, {"XTABLE", "fn_xtable"}};
+	} programs[] = {
+		{"HOOK", "fn_hook"}, {"CHAIN", "fn_chain"}, {"XTABLE", "fn_xtable"}, {"MERGE", "fn_merge"}};
 	size_t i;
 
 	for (i = 0; i < sizeof(programs) / sizeof(*programs); i++)
@@ -130,7 +135,9 @@ void probe_plan_make(enum backend backend, const struct probe_table *probes, con
 		const struct probe_row *row = probe_table_row(probes, probe);
 
 		entry->probe = probe;
-		if (is_excluded(exclude, row))
+		if (row->kind == PROBE_NO)
+			snprintf(entry->skipped, sizeof(entry->skipped), "%s", row->note);
+		else if (is_excluded(exclude, row))
 			snprintf(entry->skipped, sizeof(entry->skipped), "excluded");
 		else if (row->kind == PROBE_FN && backend == BACKEND_TRACEPOINT)
 			snprintf(entry->skipped, sizeof(entry->skipped), "the tracepoint backend has no functions");

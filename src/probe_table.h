@@ -10,6 +10,7 @@ enum probe_kind {
 	PROBE_FN,  /* function */
 	PROBE_TP,  /* tracepoint, with every backend */
 	PROBE_TPA, /* tracepoint, with the tracepoint backend only */
+	PROBE_NO,  /* never attached: the note says why */
 };
 
 /* Where a probe finds its skb: an argument, a pointer to a pointer, or inside struct nft_pktinfo. */

@@ -43,6 +43,7 @@ static struct kept kept[KEPT_MAX];
 static size_t n_kept;
 static int callback_returns;
 static struct journey_set *set;
+static struct dict *names;
 static u64 now_ns;
 static u8 context;
 
@@ -88,7 +89,7 @@ static inline int setup(void **state)
 	callback_returns = 0;
 	now_ns = 1000000000;
 	context = NT_CTX_SOFTIRQ;
-	set = journey_set_new(NULL, keep, &n_kept);
+	set = journey_set_new(NULL, names, keep, &n_kept);
 	return set ? 0 : -1;
 }
 

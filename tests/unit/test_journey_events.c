@@ -37,7 +37,7 @@ static int begin(void **state)
 	if (setup(state))
 		return -1;
 	journey_set_free(set);
-	set = journey_set_new(NULL, done, &n_kept);
+	set = journey_set_new(NULL, NULL, done, &n_kept);
 	if (!set)
 		return -1;
 	journey_set_on_event(set, tell);

@@ -14,7 +14,7 @@
 
 #define ALL_FLAGS                                                                      \
 	(NT_P_START | NT_P_FRESH | NT_P_END | NT_P_SEEK | NT_P_CLONES | NT_P_REHEADS | \
-	 NT_P_AT_DATA | NT_P_NO_DEV)
+	 NT_P_AT_DATA | NT_P_NO_DEV | NT_P_TASK | NT_P_CUTS)
 
 static void known_rows(void **state)
 {
@@ -68,7 +68,9 @@ static void every_row(void **state)
 
 		assert_true(row->name && *row->name);
 		assert_true(row->program && *row->program);
-		assert_in_range(row->kind, PROBE_FN, PROBE_TPA);
+		assert_in_range(row->kind, PROBE_FN, PROBE_NO);
+		if (row->kind == PROBE_NO)
+			assert_non_null(row->note);
 		assert_in_range(row->stage, NT_STAGE_UNKNOWN + 1, NT_STAGE_COUNT - 1);
 		assert_in_range(row->arg, 0, 4); /* arguments in registers, on every architecture */
 		assert_int_equal(row->flags & ~ALL_FLAGS, 0);

@@ -92,7 +92,7 @@ static void add_step(struct journey_set *set, const struct step *step, bool repl
 
 static const char *render_steps(const struct step *steps, size_t n, bool reply)
 {
-	struct journey_set *set = journey_set_new(NULL, render, NULL);
+	struct journey_set *set = journey_set_new(NULL, NULL, render, NULL);
 
 	assert_non_null(set);
 	for (size_t i = 0; i < n; i++)
