@@ -336,8 +336,9 @@ static const struct option_row rows[] = {
 	{0, "no-attribution", NULL, "do not look for the cause of delays", GROUP_FILTER, LATER},
 
 	{0, "basic", NULL, "print each event at once", GROUP_MODE, FLAG(basic),
-	 .more = "Print each event as soon as it is read, without gathering a packet's events into one "
-		 "block."},
+	 .more = "Print each event as soon as it is read, on a line that begins with the sk_buff's address, "
+		 "without gathering a packet's events into one block. --count still counts packets that are "
+		 "over; events of others are printed until then."},
 	{0, "diag", NULL, "tell what went wrong, and what to do", GROUP_MODE, LATER},
 	{0, "drop", NULL, "dropped packets only", GROUP_MODE, LATER},
 	{0, "latency", NULL, "histograms of the time in each stage", GROUP_MODE, LATER},
@@ -357,12 +358,14 @@ static const struct option_row rows[] = {
 	{0, "keep", "N", "keep so many", GROUP_OUTPUT, .joins = true, LATER},
 	{0, "pcap-at", "STAGE", "stage at which packets are captured", GROUP_OUTPUT, LATER},
 	{0, "detail", NULL, "CPU, process, interface of each event", GROUP_OUTPUT, FLAG(detail),
-	 .more = "Print the CPU, process and interface of each event."},
+	 .more = "Print the CPU, context and interface of each event, its process in task context, and the "
+		 "network namespace's inode where it changes."},
 	{0, "date", NULL, "date", GROUP_OUTPUT, .joins = true, FLAG(date),
-	 .more = "Print the date and time of day of each event."},
+	 .more = "Print the date and time of day of each event, local time as it was set at the start."},
 	{0, "stack", NULL, "stack", GROUP_OUTPUT, .joins = true, FLAG(stack),
 	 .more = "Print the kernel stack of each event."},
-	{0, "no-color", NULL, "plain text, also on a terminal", GROUP_OUTPUT, FLAG(no_color)},
+	{0, "no-color", NULL, "plain text, also on a terminal", GROUP_OUTPUT, FLAG(no_color),
+	 .more = "Plain text, also on a terminal. So does a NO_COLOR that is not empty in the environment."},
 
 	{'c', "count", "N", "stop after this many packets", GROUP_RUN, .take = take_count,
 	 .more = "Print so many journeys, then exit."},

@@ -550,11 +550,15 @@ void render_text_journey(struct out *out, const struct render_env *env,
 	out_write(out, text.buf, text.used);
 }
 
-/* The namespace in which the journey was before this event; 0 with its first, or if unknown. */
+/*
+ * The namespace that was told with the lines before this event's; 0 if it is the first, or
+ * if none is known. The events that origins were made into have no lines of their own.
+ */
 static u32 netns_before(const struct journey *journey, const struct journey_event *event)
 {
-	if (event->flags & NT_F_START)
-		return 0;
+	for (const struct journey_note *note = event->notes; note; note = note->next)
+		if (note->type == NT_ANNO_ORIGIN)
+			return 0;
 	while (event > journey->events)
 		if ((--event)->netns)
 			return event->netns;

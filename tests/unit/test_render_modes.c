@@ -175,21 +175,24 @@ static void basic(void **state)
 	struct journey_note later_note = {.type = NT_ANNO_ORIGIN, .payload = &later, .next = &hook_note};
 	struct journey_note built_note = {.type = NT_ANNO_ORIGIN, .payload = &built, .next = &later_note};
 	struct journey_event events[] = {
-		{.ts_ns = 4200, .probe = P(nf_hook_slow), .skb = 0xffff9d66c133e200, .flags = NT_F_START,
-		 .notes = &built_note, .netns = 5},
+		{.ts_ns = 1000, .probe = P(__ip_local_out), .flags = NT_F_START, .netns = 5},
+		{.ts_ns = 4200, .probe = P(nf_hook_slow), .skb = 0xffff9d66c133e200, .notes = &built_note,
+		 .netns = 5},
 		{.ts_ns = 5200, .probe = P(consume_skb), .skb = 0xffff9d66c133e300, .netns = 0},
 		{.ts_ns = 6200, .probe = NT_PROBE_MAX - 1, .skb = 0xffff9d66c133e200, .netns = 5},
 		{.ts_ns = 6200, .probe = P(ip_rcv), .netns = 6},
 	};
-	struct journey journey = make(events, 4);
+	struct journey journey = make(events, 5);
 	struct render_env env = {.dict = dict};
 
 	(void)state;
-	render_text_event(out, &env, &journey, &events[0]);
 	render_text_event(out, &env, &journey, &events[1]);
+	render_text_event(out, &env, &journey, &events[2]);
 	env.detail = true;
+	for (size_t i = 1; i < 5; i++)
+		render_text_event(out, &env, &journey, &events[i]);
 	assert_string_equal(
-		lines(&env, &journey),
+		read_back(),
 		"c133e200: [0.000004] [nf_hook_slow        ] no IP header *__ip_local_out 3.2 us before*"
 		" *probe 511 0 ns before* *ipv4 in chain: INPUT*\n"
 		"c133e300: [0.000005] [consume_skb         ] no IP header *packet is freed (normally)*\n"
