@@ -8,6 +8,8 @@
 /* Effective capabilities of this process, one bit each; 0 if they cannot be read. */
 u64 host_capabilities(void);
 
+enum check_lockdown host_lockdown(void);
+
 /* Fill release, machine, capabilities, lockdown and module_btfs. */
 void host_describe(struct check_facts *facts);
 

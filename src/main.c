@@ -141,6 +141,8 @@ static int make_plan(struct session *session)
 			  &session->tracer);
 	if (err && !log_said())
 		fail(err, "cannot load programs", NULL);
+	if (err)
+		prepare_explain_load();
 	return err;
 }
 
