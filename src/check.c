@@ -148,8 +148,10 @@ static void render_trial(struct out *out, const struct check_facts *facts, enum 
 	else if (*missing)
 		out_printf(out, "no: %s; this process lacks %s\n", reason_of(err), missing);
 	else
-		out_printf(out, "no: %s; the kernel's policy, since this process has the capabilities\n",
-			   reason_of(err));
+		out_printf(out, "no: %s; %s\n", reason_of(err),
+			   facts->lockdown == LOCKDOWN_CONFIDENTIALITY
+				   ? "the kernel is locked down"
+				   : "the kernel's policy, since this process has the capabilities");
 }
 
 static void render_kernel(struct out *out, const struct check_facts *facts)

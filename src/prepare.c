@@ -165,6 +165,13 @@ int prepare(struct kernel *kernel, struct probe_table *probes, const struct opti
 	return prepare_plan(kernel, probes, options, (enum backend)backend, ret_prepared);
 }
 
+void prepare_explain_load(void)
+{
+	if (machine_lockdown() == LOCKDOWN_CONFIDENTIALITY)
+		log_say("this kernel is locked down (confidentiality) and forbids reading its memory; "
+			"see /sys/kernel/security/lockdown");
+}
+
 void prepare_free(struct preparation *prepared)
 {
 	free(prepared->plan);

@@ -98,6 +98,10 @@ static void why_not_each_backend(void **state)
 	facts.trials[BACKEND_FENTRY] = -EPERM;
 	assert_line("fentry", "fentry            no: Operation not permitted; the kernel's policy, since this process "
 			    "has the capabilities\n");
+	facts.lockdown = LOCKDOWN_CONFIDENTIALITY;
+	assert_line("fentry", "fentry            no: Operation not permitted; the kernel is locked down\n");
+	assert_line("lockdown", "lockdown          confidentiality: the kernel forbids reading its memory, so nothing can be "
+				"traced\n");
 	facts.capabilities = 0;
 	assert_line("fentry",
 		    "fentry            no: Operation not permitted; this process lacks CAP_BPF and CAP_PERFMON\n");

@@ -158,7 +158,7 @@ usage() {
 	for value in '' x tcp udp arp; do
 		refused 2 -p "$value"
 	done
-	for value in --frob -Z --basic --diag --drop --latency --check --probes --verbose --date --stack --detail --no-color \
+	for value in --frob -Z --basic --diag --drop --latency --verbose --date --stack --detail --no-color \
 		--netns-current --no-attribution '--format=jsonl' '-S 1' '-D 1' '-P 1' '-i eth0' '--netns x' '--pid 1' '--pkt-len 1' \
 		'--tcp-flags S' '--mark 1' '--min-latency 1ms' '--incident-min 1ms' '-w x' '--write x' '-r x' '--read x' '--rotate 1' \
 		'--keep 1' '--pcap-at x' '--probe x' '--exclude x' '--buffer 1' -o -c -p --seq argument; do
