@@ -148,7 +148,7 @@ static int say_no_backend(int err, enum backend wanted)
 	if (err == -EPERM || err == -EACCES) {
 		host_explain_refusal(err, why, sizeof(why));
 		return fail(err, "cannot attach probes",
-			    *why ? why : "see /sys/kernel/security/lockdown and this container's limits");
+			    *why ? why : "does this container or a security module forbid it?");
 	}
 	if (wanted == BACKEND_AUTO)
 		return fail(err, "this kernel allows no probes that nettrace knows", NULL);
