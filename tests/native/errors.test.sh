@@ -102,6 +102,35 @@ small_buffer() {
 	check 'the least buffer does' "$NETTRACE" -p 254 --duration 10ms --buffer "$(((cpus + 1) * 256))K"
 }
 
+# ring_bytes: of each ring that the running nettrace has.
+ring_bytes() { cat "/proc/$nettrace_pid/fdinfo/"* | awk '/^map_type:\t27$/ { ring = 1 } /^max_entries:/ && ring { print $2; ring = 0 }' | sort -u; }
+
+# Rounded down to a power of two for each CPU.
+buffer_size() {
+	local cpus wanted=$((256 << 10))
+	cpus=$(($(sed 's/.*-//' /sys/devices/system/cpu/possible) + 1))
+	while ((2 * wanted * cpus <= 100 << 20)); do ((wanted *= 2)); done
+	start_nettrace "$scratch/buffer" -p 254 --buffer 100M || return
+	equal '--buffer 100M: each ring' "$wanted" "$(ring_bytes)"
+	stop_nettrace
+}
+
+# Nothing is read while it is stopped, so a ring overflows; what was lost is told where.
+overflow() {
+	local cpus lost
+	cpus=$(($(sed 's/.*-//' /sys/devices/system/cpu/possible) + 1))
+	start_nettrace "$scratch/flood" -p icmp --addr 127.0.0.1 --verbose --buffer $((256 * cpus))K || return
+	kill -STOP "$nettrace_pid"
+	taskset -c 0 ping -q -f -c 3000 127.0.0.1 >/dev/null
+	kill -CONT "$nettrace_pid"
+	stop_nettrace
+	grep -v '^libbpf: ' "$scratch/flood.err" >"$scratch/told"
+	lost=$(sed -nE 's/^nettrace: [0-9]+ journeys .* lost: ring ([1-9][0-9]*), .*/\1/p' "$scratch/told")
+	equal '--verbose: losses by cause, probe and CPU add up' "${lost:-some}" \
+		"$(sed -nE 's/^nettrace: lost: ring ([0-9]+) at [a-z_]+ on CPU [0-9]+$/\1/p' "$scratch/told" | awk "{ n += \$1 } END { print n + 0 }")"
+	check '--verbose: a dozen lines of them at most' eval '(($(grep -c "^nettrace: lost: " "$scratch/told") <= 12))'
+}
+
 no_privileges() {
 	local drop=(setpriv --inh-caps=-all --bounding-set)
 	told 'no root' 1 'missing: CAP_BPF and CAP_PERFMON' setpriv --reuid 65534 --regid 65534 --clear-groups "$public" -p icmp
@@ -247,6 +276,8 @@ wrong_names
 other_namespace
 thread_is_no_process
 small_buffer
+buffer_size
+overflow
 no_privileges
 no_btf
 refused_program
