@@ -374,15 +374,30 @@ static void explain_privileges(char *text, size_t size)
 			 bpf ? "" : "CAP_BPF", bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
 	else if (!admin) /* to find the types of modules; newer libbpf does without, and without them */
 		snprintf(text, size, "missing: CAP_SYS_ADMIN, which this libbpf needs; run as root");
-	else if (locked.rlim_cur != RLIM_INFINITY) /* libbpf raises it where it counts, if it may */
+	else if (locked.rlim_cur != RLIM_INFINITY && !has_capability(effective, CAP_SYS_RESOURCE))
 		snprintf(text, size, "where locked memory is limited (before Linux 5.11), try 'ulimit -l unlimited'");
+}
+
+/* In that mode helpers that read kernel memory are missing (-EINVAL) and kprobes are refused (-EPERM). */
+static bool is_confidential(void)
+{
+	FILE *file = fopen("/sys/kernel/security/lockdown", "re");
+	char modes[128] = "";
+	bool is;
+
+	is = file && fgets(modes, sizeof(modes), file) && strstr(modes, "[confidentiality]");
+	if (file)
+		fclose(file);
+	return is;
 }
 
 void host_explain_refusal(int err, char *text, size_t size)
 {
 	*text = 0;
-	if (err == -EPERM || err == -EACCES)
-		explain_privileges(text, size);
-	else if (err == -EMFILE)
+	if (err == -EMFILE)
 		snprintf(text, size, "'ulimit -n' is %ld, raise it", sysconf(_SC_OPEN_MAX));
+	else if (is_confidential())
+		snprintf(text, size, "the kernel is locked down (lockdown=confidentiality), integrity would do");
+	else if (err == -EPERM || err == -EACCES)
+		explain_privileges(text, size);
 }

@@ -21,7 +21,7 @@ u64 machine_capabilities(void)
 }
 
 /* "none [integrity] confidentiality": the one in brackets is in force. */
-enum check_lockdown machine_lockdown(void)
+static enum check_lockdown read_lockdown(void)
 {
 	FILE *file = fopen("/sys/kernel/security/lockdown", "re");
 	char text[128] = "";
@@ -58,6 +58,6 @@ void machine_describe(struct check_facts *facts)
 		snprintf(facts->machine, sizeof(facts->machine), "%.64s", name.machine);
 	}
 	facts->capabilities = machine_capabilities();
-	facts->lockdown = machine_lockdown();
+	facts->lockdown = read_lockdown();
 	facts->module_btfs = count_module_btfs();
 }

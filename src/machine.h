@@ -8,8 +8,6 @@
 /* Effective capabilities of this process, one bit each; 0 if they cannot be read. */
 u64 machine_capabilities(void);
 
-enum check_lockdown machine_lockdown(void);
-
 /* Fill release, machine, capabilities, lockdown and module_btfs. */
 void machine_describe(struct check_facts *facts);
 

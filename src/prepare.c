@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "machine.h"
+#include "host.h"
 #include "log.h"
 #include "near.h"
 #include "reason.h"
@@ -29,10 +29,11 @@ int prepare_backend(enum backend wanted)
 
 static int say_no_backend(int err, enum backend wanted)
 {
-	const char *missing = check_missing_capabilities(machine_capabilities());
+	char why[128];
 
-	if ((err == -EPERM || err == -EACCES) && *missing)
-		log_say("cannot attach probes: %s; run as root, or with %s", reason_of(err), missing);
+	host_explain_refusal(err, why, sizeof(why));
+	if (*why)
+		log_say("cannot attach probes: %s; %s", reason_of(err), why);
 	else if (wanted != BACKEND_AUTO)
 		log_say("this kernel does not allow the %s backend: %s; try --backend auto", backend_name(wanted),
 			reason_of(err));
@@ -163,13 +164,6 @@ int prepare(struct kernel *kernel, struct probe_table *probes, const struct opti
 	if (backend < 0)
 		return say_no_backend(backend, options->backend);
 	return prepare_plan(kernel, probes, options, (enum backend)backend, ret_prepared);
-}
-
-void prepare_explain_load(void)
-{
-	if (machine_lockdown() == LOCKDOWN_CONFIDENTIALITY)
-		log_say("this kernel is locked down (confidentiality) and forbids reading its memory; "
-			"see /sys/kernel/security/lockdown");
 }
 
 void prepare_free(struct preparation *prepared)

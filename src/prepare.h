@@ -39,9 +39,6 @@ int prepare_plan(struct kernel *kernel, struct probe_table *probes, const struct
 int prepare(struct kernel *kernel, struct probe_table *probes, const struct options *options,
 	    struct preparation *ret_prepared);
 
-/* Why the kernel refused to load what was planned, if that is known: says more than the kernel did. */
-void prepare_explain_load(void);
-
 void prepare_free(struct preparation *prepared);
 
 #endif

@@ -38,7 +38,7 @@ wrong_words() {
 	usage '--colour is not an option; see nettrace --help' --colour
 	usage '-x is not an option' -x
 	usage "unexpected argument 'icmp'" icmp
-	usage '-p needs a value: -p NAME' -p
+	usage '-p needs a value: -p PROTO' -p
 	usage "-p: 'icpm' is not icmp, icmp6, tcp, udp, arp" -p icpm
 	usage "-s: '10.0.0.256' is not an address" -s 10.0.0.256
 	usage "--addr: '10.0.0.0/33' has a prefix length that is not a number from 0 to 32" --addr 10.0.0.0/33
@@ -100,6 +100,35 @@ small_buffer() {
 	((cpus > 0)) || return
 	usage "--buffer: this machine needs at least $(((cpus + 1) * 256))K" -p icmp --buffer 256K
 	check 'the least buffer does' "$NETTRACE" -p 254 --duration 10ms --buffer "$(((cpus + 1) * 256))K"
+}
+
+# ring_bytes: of each ring that the running nettrace has.
+ring_bytes() { cat "/proc/$nettrace_pid/fdinfo/"* | awk '/^map_type:\t27$/ { ring = 1 } /^max_entries:/ && ring { print $2; ring = 0 }' | sort -u; }
+
+# Rounded down to a power of two for each CPU.
+buffer_size() {
+	local cpus wanted=$((256 << 10))
+	cpus=$(($(sed 's/.*-//' /sys/devices/system/cpu/possible) + 1))
+	while ((2 * wanted * cpus <= 100 << 20)); do ((wanted *= 2)); done
+	start_nettrace "$scratch/buffer" -p 254 --buffer 100M || return
+	equal '--buffer 100M: each ring' "$wanted" "$(ring_bytes)"
+	stop_nettrace
+}
+
+# Nothing is read while it is stopped, so a ring overflows; what was lost is told where.
+overflow() {
+	local cpus lost
+	cpus=$(($(sed 's/.*-//' /sys/devices/system/cpu/possible) + 1))
+	start_nettrace "$scratch/flood" -p icmp --addr 127.0.0.1 --verbose --buffer $((256 * cpus))K || return
+	kill -STOP "$nettrace_pid"
+	taskset -c 0 ping -q -f -c 3000 127.0.0.1 >/dev/null
+	kill -CONT "$nettrace_pid"
+	stop_nettrace
+	grep -v '^libbpf: ' "$scratch/flood.err" >"$scratch/told"
+	lost=$(sed -nE 's/^nettrace: [0-9]+ journeys .* lost: ring ([1-9][0-9]*), .*/\1/p' "$scratch/told")
+	equal '--verbose: losses by cause, probe and CPU add up' "${lost:-some}" \
+		"$(sed -nE 's/^nettrace: lost: ring ([0-9]+) at [a-z_]+ on CPU [0-9]+$/\1/p' "$scratch/told" | awk "{ n += \$1 } END { print n + 0 }")"
+	check '--verbose: a dozen lines of them at most' eval '(($(grep -c "^nettrace: lost: " "$scratch/told") <= 12))'
 }
 
 no_privileges() {
@@ -247,6 +276,8 @@ wrong_names
 other_namespace
 thread_is_no_process
 small_buffer
+buffer_size
+overflow
 no_privileges
 no_btf
 refused_program
