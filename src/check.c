@@ -265,7 +265,8 @@ static unsigned int first_of_reason(const struct probe_plan *plan, unsigned int 
 }
 
 /* Each reason why rows of the stage are in that state; below the stage with all their names, or alone. */
-static void render_reasons(struct out *out, const struct probe_plan *plan, unsigned int stage, enum probe_state state)
+static void render_reasons(struct out *out, const struct probe_plan *plan, unsigned int stage,
+			   enum probe_state state)
 {
 	unsigned int i, j, n = 0;
 

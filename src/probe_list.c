@@ -36,7 +36,8 @@ static void render_places(struct out *out, const struct probe_plan_entry *entry)
 	}
 }
 
-static void render_row(struct out *out, const struct probe_plan_entry *entry, const struct probe_row *row, int width)
+static void render_row(struct out *out, const struct probe_plan_entry *entry, const struct probe_row *row,
+		       int width)
 {
 	enum probe_state state = probe_plan_state(entry);
 
