@@ -108,8 +108,8 @@ static void render_lockdown(struct out *out, enum check_lockdown lockdown)
 		[LOCKDOWN_UNTOLD] = "not known: no /sys/kernel/security/lockdown",
 		[LOCKDOWN_NONE] = "off",
 		[LOCKDOWN_INTEGRITY] = "integrity, which does not forbid tracing",
-		[LOCKDOWN_CONFIDENTIALITY] = "confidentiality: the kernel forbids reading its memory, so nothing can "
-					     "be traced",
+		[LOCKDOWN_CONFIDENTIALITY] =
+			"confidentiality: the kernel forbids reading its memory, so nothing can be traced",
 	};
 
 	line(out, "lockdown", texts[lockdown]);
