@@ -156,7 +156,8 @@ static const struct btf *module_btf(struct kernel *kernel, const char *name)
 }
 
 /* Where the skb is: according to the types of the kernel, or else of the module that has the function. */
-static int find_argument(struct kernel *kernel, const struct probe_row *row, const struct symbol_match *symbol)
+static int find_argument(struct kernel *kernel, const struct probe_row *row,
+			 const struct symbol_match *symbol)
 {
 	int arg = skb_argument(kernel->btf, row->name, row->arg);
 	const struct btf *btf;

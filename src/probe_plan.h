@@ -52,7 +52,7 @@ struct probe_plan {
 void probe_plan_make(enum backend backend, const struct probe_table *probes, const struct probe_facts *facts,
 		     const char *exclude, struct probe_plan *ret_plan);
 
-/* The kernel refused to attach a row (negative errno): it becomes one that is skipped, with that for a reason. */
+/* The kernel refused to attach a row, with this negative errno: the row becomes one that is skipped. */
 void probe_plan_refused(struct probe_plan *plan, unsigned int probe, int err);
 
 enum probe_state probe_plan_state(const struct probe_plan_entry *entry);
