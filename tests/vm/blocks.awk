@@ -3,8 +3,8 @@
 #
 #   block  TYPE SEQ ID SOURCE DESTINATION OUTCOME SKBS FUNCTIONS    for each block of an ICMP echo
 #   other  PACKET FUNCTIONS                                         for each block of another packet
-#   packet OUTCOME SKBS HEADER START FUNCTIONS FOOTERS TEXT...      for each block: SKBS addresses of sk_buffs, the
-#          first of them HEADER; START the first timestamp; FOOTERS the lines behind `total:`, with `;` between them,
+#   packet OUTCOME SKBS ADDRESSES START FUNCTIONS FOOTERS TEXT...   for each block: ADDRESSES of SKBS sk_buffs with
+#          commas between them; START the first timestamp; FOOTERS the lines behind `total:`, with `;` between them;
 #          TEXT the packet, and as it was after each change
 #   bad    LINE REASON TEXT                                         for each violation of the rules below
 #   sum    BLOCKS EVENTS INCOMPLETE                                 at the end
@@ -37,12 +37,13 @@ function is_address(text) { return text ~ /^[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9
 # The forms of a packet.
 function is_packet(text) {
 	sub(/ vlan:[0-9]+$/, "", text)
-	if (text ~ /^TCP: / && text !~ / seq:[0-9]+, ack:[0-9]+, flags:([FSRPAUEC]+|none)$/) return 0
-	sub(/ seq:[0-9]+, ack:[0-9]+, flags:[A-Za-z]+$/, "", text)
+	if (text ~ /^TCP: / && text !~ / seq:[0-9]+, ack:[0-9]+, flags:([FSRPAUEC]+|none)(, len:[0-9]+)?$/) return 0
+	sub(/ seq:[0-9]+, ack:[0-9]+, flags:[A-Za-z]+(, len:[0-9]+)?$/, "", text)
 	if (text ~ /^(TCP|UDP): /)
 		return text ~ /^...: [0-9.]+:[0-9]+ -> [0-9.]+:[0-9]+$/ ||
 			text ~ /^...: \[[0-9a-f:.]+\]:[0-9]+ -> \[[0-9a-f:.]+\]:[0-9]+$/
-	if (text ~ /^ARP: /) return text ~ /^ARP: (who has [0-9.]+, tell [0-9.]+|reply, [0-9.]+ to [0-9.]+)$/
+	if (text ~ /^ARP: /)
+		return text ~ /^ARP: (who has [0-9.]+, tell [0-9.]+|reply, [0-9.]+ to [0-9.]+( is at [0-9a-f:]+)?)$/
 	if (text ~ /^(ICMP|IPv4): /) return text ~ /^....: [0-9.]+ -> [0-9.]+ [a-zA-Z]/
 	if (text ~ /^(ICMPv6|IPv6): /) return text ~ /^[A-Za-z0-9]+: [0-9a-f:.]+ -> [0-9a-f:.]+ [a-z]/
 	return 0
@@ -74,7 +75,7 @@ function end_block(echo) {
 		if (abs(span - (last - first)) > tolerance) bad("total " total ", but first to last is " last - first " us", header)
 	}
 	if (footers ~ /merged into/ && outcome != "merged") bad("merged, but its outcome is " outcome, header)
-	printf "packet\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", outcome, skbs, address[1], began, functions, footers, texts
+	printf "packet\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", outcome, skbs, addresses, began, functions, footers, texts
 	echo = first_packet
 	if (echo ~ /^ICMP(v6)?: [0-9a-f:.]+ -> [0-9a-f:.]+ ping (request|reply), seq: [0-9]+, id: [0-9]+$/) {
 		gsub(/,/, "", echo)
@@ -140,7 +141,8 @@ function event(  line, stamp, name, rest, span, t, dot) {
 	events = said_incomplete = 0
 	header = $0
 	packet = first_packet = texts = functions = footers = outcome = total = ""
-	skbs = split($2, address, ",")
+	addresses = $2
+	skbs = split(addresses, address, ",")
 	for (i = 1; i <= skbs; i++) if (!is_address(address[i]))
 		bad("not the low 32 bits of an address: " address[i])
 	next
@@ -153,8 +155,9 @@ inside && /^[a-z][a-z ]*: / {
 	if ($0 !~ /^dropped: / && $0 ~ /_/) bad("a function name in the footer")
 	if ($0 ~ /^total: / ? outcome != "" : outcome == "") bad("total is not the first footer")
 	if ($0 !~ /^(total|dropped|incomplete|merged into|part of|retransmission of): /) bad("an unknown footer")
-	if ($0 ~ /^(merged into|part of|retransmission of): / && !is_address($3)) bad("not the low 32 bits of an address")
-	if ($0 ~ /^retransmission of: / && $0 !~ / sent at \[[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\]$/)
+	if ($0 ~ /^(merged into|part of|retransmission of): / && !is_address($3) && $0 !~ /: a packet not seen$/)
+		bad("not the low 32 bits of an address")
+	if ($0 ~ /^retransmission of: [0-9a-f]+ / && $0 !~ / sent at \[[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\]$/)
 		bad("no time of the first transmission")
 	if ($0 !~ /^total: /) footers = footers (footers == "" ? "" : ";") $0
 	if ($0 ~ /^incomplete: /) said_incomplete = 1

@@ -46,9 +46,6 @@ select_packets() { mapfile -t selected < <(awk -F '\t' -v re="$1" '$1 == "packet
 packet_field() { cut -f "$1" <<<"${selected[0]}"; }
 packet_texts() { packet_field 8- | tr '\t' '\n'; }
 
-# Whether the program has a probe of that name.
-has_probe() { grep -qaw "$1" "$nettrace"; }
-
 # only WORDS GOT: what GOT has of these words, in its order.
 only() {
 	local word result=''
@@ -59,15 +56,10 @@ only() {
 }
 
 # passes_in_order NAME WANTED GOT: the functions of WANTED are all in GOT, in this order and not more often. `name?`
-# may be absent, `name+` may if the program has no probe of that name, `!name` must be; functions that are not in
-# WANTED may come between.
+# may be absent, `!name` must be; functions that are not in WANTED may come between.
 passes_in_order() {
 	local name=$1 word pattern='' names='' seen
 	for word in $2; do
-		if [[ $word == *+ ]]; then
-			word=${word%+}
-			has_probe "$word" || word+='?'
-		fi
 		case $word in
 		!*) ;;
 		*\?) pattern+="(${word%\?} )?" ;;
@@ -137,4 +129,31 @@ know_neighbours() {
 	local va vb
 	va=$(in_a cat /sys/class/net/va/address) vb=$(in_b cat /sys/class/net/vb/address)
 	ip -n a neighbour replace 10.7.0.2 lladdr "$vb" dev va && ip -n b neighbour replace 10.7.0.1 lladdr "$va" dev vb
+}
+
+# --- what is left in the kernel
+
+# Bytes that are not zero among the named arrays of nettrace's .bss, "absent" if there is no such array.
+# bpftool knows names from BTF; a map's dump lists its value as bytes, then formatted.
+left_in_bss() {
+	bpftool -j map dump name nettrace.bss | jq -r --arg name "$1" '
+		[.. | objects | select(has($name)) | .[$name]] |
+		if length == 0 then "absent" else [.[0] | .. | numbers | select(. != 0)] | length end'
+}
+
+map_entries() { bpftool -j map dump name "$1" | jq length; }
+
+nothing_left() {
+	left="skbs $(map_entries skbs), heads $(map_entries heads), $(left_in_bss tracked_skbs), $(left_in_bss tracked_heads)"
+	[[ $left == 'skbs 0, heads 0, 0, 0' ]]
+}
+
+check_nothing_left() {
+	# Frees are over when ping is, but for those deferred to another CPU's softirq. Not longer: a sweep of old
+	# entries would hide what the end probes missed.
+	if wait_for 1 nothing_left; then
+		ok "$1: maps and prefilter are empty"
+	else
+		not_ok "$1: maps and prefilter are empty" "map elements, prefilter counts not zero: $left"
+	fi
 }

@@ -8,17 +8,18 @@ set -u
 # shellcheck source-path=SCRIPTDIR source=blocks.sh
 . "$(dirname "$0")/blocks.sh"
 
-# Paths. `+`: required once the program has a probe of that name.
+# Paths. `?`: not on every kernel a function of its own.
 link='__dev_queue_xmit dev_hard_start_xmit netif_rx __netif_receive_skb_core'
 out4='__ip_local_out ip_output ip_finish_output ip_finish_output2'
-forward4='ip_rcv ip_forward+ ip_output ip_finish_output ip_finish_output2'
+forward4='ip_rcv ip_forward ip_output ip_finish_output ip_finish_output2'
 in4='ip_rcv ip_local_deliver ip_local_deliver_finish'
-out6='ip6_output+ ip6_finish_output2+'
-forward6='ipv6_rcv+ ip6_forward+ ip6_output+ ip6_finish_output2+'
-in6='ipv6_rcv+ ip6_input+'
+out6='ip6_output ip6_finish_output2?'
+forward6='ipv6_rcv ip6_forward ip6_output ip6_finish_output2?'
+in6='ipv6_rcv ip6_input'
 lost='!kfree_skb'
 # An original which nobody wanted, after the ping's raw socket took a clone: no loss. Its place varies.
 request4='icmp_rcv icmp_echo !raw_rcv'
+udp='udp_rcv __udp_enqueue_schedule_skb'
 reader='skb_copy_datagram_iovec'
 
 # All neighbours are known: no ARP, and no packet which waits for it.
@@ -125,7 +126,7 @@ ping4_journeys() {
 }
 
 ping6_journeys() {
-	journey "$1 request" "^ICMPv6: $5 -> $6 ping request, seq: 2, id: $2$" same consumed "$out6 $3 $in6 icmpv6_rcv+ $lost"
+	journey "$1 request" "^ICMPv6: $5 -> $6 ping request, seq: 2, id: $2$" same consumed "$out6 $3 $in6 icmpv6_rcv $lost"
 	journey "$1 reply" "^ICMPv6: $6 -> $5 ping reply, seq: 2, id: $2$" same delivered "$out6 $4 $in6 $reader"
 }
 
@@ -134,17 +135,17 @@ udp_journeys() {
 	local question='' answer='' from=$5 to=$6 seen_from=${8:-$5} seen_to=${9:-$6}
 	[[ $from$to == "$seen_from$seen_to" ]] ||
 		question="^UDP: $seen_from:[0-9]+ -> $seen_to:$7$" answer="^UDP: $to:$7 -> $from:[0-9]+$"
-	journey "$1 question" "^UDP: $from:[0-9]+ -> $to:$7$" "${question:-same}" delivered "$2 $3 $4 $reader $lost"
-	journey "$1 answer" "^UDP: $seen_to:$7 -> $seen_from:[0-9]+$" "${answer:-same}" delivered "$2 $3 $4 $reader $lost"
+	journey "$1 question" "^UDP: $from:[0-9]+ -> $to:$7$" "${question:-same}" delivered "$2 $3 $4 $lost"
+	journey "$1 answer" "^UDP: $seen_to:$7 -> $seen_from:[0-9]+$" "${answer:-same}" delivered "$2 $3 $4 $lost"
 }
 
 # tcp_journeys NAME FROM TO SEEN_FROM SEEN_TO: the packets of each kind, once each; the connection has one with data.
 tcp_journeys() {
 	local way="$link $forward4 $link $in4" there="^TCP: $4:[0-9]+ -> $5:5003 " back="^TCP: $3:5003 -> $2:[0-9]+ "
-	journey "$1 SYN" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:S$" "$there" consumed "$out4 $way tcp_v4_rcv+ $lost"
-	journey "$1 SYN-ACK" "^TCP: $5:5003 -> $4:[0-9]+ .*flags:SA$" "$back" consumed "$out4 $way tcp_v4_rcv+ $lost"
-	journey "$1 data" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:PA$" "$there" delivered "$out4 $way tcp_v4_rcv+ $reader $lost"
-	journey "$1 FIN" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:FA$" "$there" consumed "$out4 $way tcp_v4_rcv+ $lost"
+	journey "$1 SYN" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:S$" "$there" consumed "$out4 $way tcp_v4_rcv $lost"
+	journey "$1 SYN-ACK" "^TCP: $5:5003 -> $4:[0-9]+ .*flags:SA$" "$back" consumed "$out4 $way tcp_v4_rcv $lost"
+	journey "$1 data" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:PA, len:6$" "$there" delivered "$out4 $way tcp_v4_rcv $reader $lost"
+	journey "$1 FIN" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:FA$" "$there" consumed "$out4 $way tcp_v4_rcv $lost"
 }
 
 everything() {
@@ -154,8 +155,8 @@ everything() {
 	check 'well-formed' all_well_formed
 	check 'none is incomplete' none_incomplete "$scratch/all"
 	check 'nothing is lost' grep -q 'lost: ring 0, map 0, id 0,' "$scratch/all.err"
-	udp_journeys 'UDP' "$out4" "$link" "$in4 udp_rcv+" 10.7.4.1 10.7.4.2 5001
-	udp_journeys 'UDP over IPv6' "$out6" "$link" "$in6 udpv6_rcv+" '[[]fd07:4::1[]]' '[[]fd07:4::2[]]' 5001
+	udp_journeys 'UDP' "$out4" "$link" "$in4 $udp" 10.7.4.1 10.7.4.2 5001
+	udp_journeys 'UDP over IPv6' "$out6" "$link" "$in6 udpv6_rcv __udp_enqueue_schedule_skb" '[[]fd07:4::1[]]' '[[]fd07:4::2[]]' 5001
 	ping6_journeys 'IPv6 ping' 1 "$link" "$link" fd07:4::1 fd07:4::2
 	ping4_journeys 'forwarded ping' 2 "$routed4" "$routed4" 10.7.1.2 10.7.2.2
 	ping6_journeys 'forwarded IPv6 ping' 3 "$routed6" "$routed6" fd07:1::2 fd07:2::2
@@ -165,8 +166,8 @@ everything() {
 		"$out4 $link br_handle_frame $link $in4 $request4 $lost"
 	ping4_journeys 'ping with SNAT' 5 "$routed4" "$routed4" 10.7.1.2 10.7.2.3 10.7.2.1 10.7.2.3
 	ping4_journeys 'ping with DNAT' 6 "$routed4" "$routed4" 10.7.1.2 10.7.9.9 10.7.1.2 10.7.2.2
-	udp_journeys 'UDP with SNAT' "$out4" "$routed4" "$in4 udp_rcv+" 10.7.1.2 10.7.2.3 5002 10.7.2.1 10.7.2.3
-	udp_journeys 'UDP with DNAT' "$out4" "$routed4" "$in4 udp_rcv+" 10.7.1.2 10.7.9.9 5001 10.7.1.2 10.7.2.2
+	udp_journeys 'UDP with SNAT' "$out4" "$routed4" "$in4 $udp" 10.7.1.2 10.7.2.3 5002 10.7.2.1 10.7.2.3
+	udp_journeys 'UDP with DNAT' "$out4" "$routed4" "$in4 $udp" 10.7.1.2 10.7.9.9 5001 10.7.1.2 10.7.2.2
 	tcp_journeys 'TCP with SNAT' 10.7.1.2 10.7.2.3 10.7.2.1 10.7.2.3
 	tcp_journeys 'TCP with DNAT' 10.7.1.2 10.7.9.9 10.7.1.2 10.7.2.2
 }
@@ -199,7 +200,7 @@ nettraces_ready || exit
 check 'packets pass on all paths' traffic
 check 'nettrace ends with status 0' stop_nettraces
 everything
-followed 'a filter on addresses before SNAT' "$scratch/snat" ': 10.7.1.2[: ].* -> 10.7.2.3[: ]' '^[A-Z]+: 10.7.2.1[: ]'
-followed 'a filter on addresses before DNAT' "$scratch/dnat" ' -> 10.7.9.9[: ]' ' -> 10.7.2.2[: ]'
+followed 'a filter on addresses before SNAT' "$scratch/snat" ': 10.7.1.2[: ].*-> 10.7.2.3[: ]' '^[A-Z]+: 10.7.2.1[: ]'
+followed 'a filter on addresses before DNAT' "$scratch/dnat" '-> 10.7.9.9[: ]' '-> 10.7.2.2[: ]'
 kill "${servers[@]}"
 wait "${servers[@]}" 2>/dev/null || true
