@@ -26,8 +26,8 @@ traces_with() {
 	check_stderr "--backend $backend: nothing lost" "$scratch/out.err" 4 "$n_events" 0
 	equal "--backend $backend: consumed and delivered" '2 2' \
 		"$(count_blocks request '' '' 10.7.0.1 10.7.0.2 consumed) $(count_blocks reply '' '' 10.7.0.2 10.7.0.1 delivered)"
-	same_path "--backend $backend: request" "$2" "$(functions_of request 2)"
-	same_path "--backend $backend: reply" "$3" "$(functions_of reply 2)"
+	passes_in_order "--backend $backend: request" "$2" "$(functions_of request 2)"
+	passes_in_order "--backend $backend: reply" "$3" "$(functions_of reply 2)"
 }
 
 on_kprobes='__ip_local_out ip_output nf_hook_slow? ip_finish_output ip_finish_output2 __dev_queue_xmit dev_hard_start_xmit

@@ -3,12 +3,16 @@
 #
 #   block  TYPE SEQ ID SOURCE DESTINATION OUTCOME SKBS FUNCTIONS    for each block of an ICMP echo
 #   other  PACKET FUNCTIONS                                         for each block of another packet
+#   packet OUTCOME SKBS ADDRESSES START FUNCTIONS FOOTERS TEXT...   for each block: ADDRESSES of SKBS sk_buffs with
+#          commas between them; START the first timestamp; FOOTERS the lines behind `total:`, with `;` between them;
+#          TEXT the packet, and as it was after each change
 #   bad    LINE REASON TEXT                                         for each violation of the rules below
 #   sum    BLOCKS EVENTS INCOMPLETE                                 at the end
 #
-# The rules: only headers, events, footers and blank lines occur; within a block every line names the same packet;
-# time never runs backwards; each span is the time since the event before, and the total that from first to last;
-# exactly one outcome; the block says that it is incomplete if and only if its outcome says so.
+# The rules: only headers, events, footers and blank lines occur; the packet is one of the forms below; within a
+# block every line names the same packet, whose addresses and ports may change only with -v nat=1; time never runs
+# backwards; each span is the time since the event before, and the total that from first to last; exactly one outcome;
+# the block says that it is incomplete if and only if its outcome says so.
 
 function bad(reason, text) { printf "bad\t%d\t%s\t%s\n", NR, reason, text == "" ? $0 : text }
 
@@ -28,6 +32,37 @@ function microseconds(text, part, unit, digits, step) {
 	return part[1] * unit
 }
 
+function is_address(text) { return text ~ /^[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]$/ }
+
+# The forms of a packet.
+function is_packet(text) {
+	sub(/ vlan:[0-9]+$/, "", text)
+	if (text ~ /^TCP: / && text !~ / seq:[0-9]+, ack:[0-9]+, flags:([FSRPAUEC]+|none)(, len:[0-9]+)?$/) return 0
+	sub(/ seq:[0-9]+, ack:[0-9]+, flags:[A-Za-z]+(, len:[0-9]+)?$/, "", text)
+	if (text ~ /^(TCP|UDP): /)
+		return text ~ /^...: [0-9.]+:[0-9]+ -> [0-9.]+:[0-9]+$/ ||
+			text ~ /^...: \[[0-9a-f:.]+\]:[0-9]+ -> \[[0-9a-f:.]+\]:[0-9]+$/
+	if (text ~ /^ARP: /)
+		return text ~ /^ARP: (who has [0-9.]+, tell [0-9.]+|reply, [0-9.]+ to [0-9.]+( is at [0-9a-f:]+)?)$/
+	if (text ~ /^(ICMP|IPv4): /) return text ~ /^....: [0-9.]+ -> [0-9.]+ [a-zA-Z]/
+	if (text ~ /^(ICMPv6|IPv6): /) return text ~ /^[A-Za-z0-9]+: [0-9a-f:.]+ -> [0-9a-f:.]+ [a-z]/
+	return 0
+}
+
+# What NAT leaves of a packet's text.
+function without_ends(text) {
+	if (text !~ /^(TCP|UDP|ICMP|ICMPv6|IPv4|IPv6): /) return text
+	sub(/ [^ ]+ -> [^ ]+/, "", text)
+	return text
+}
+
+function changed(text) {
+	if (!nat || without_ends(text) != without_ends(packet) || !is_packet(text))
+		bad("another packet in the block of " packet)
+	packet = text
+	texts = texts "\t" text
+}
+
 function end_block(echo) {
 	if (!inside) return
 	inside = 0
@@ -39,13 +74,15 @@ function end_block(echo) {
 		span = microseconds(total)
 		if (abs(span - (last - first)) > tolerance) bad("total " total ", but first to last is " last - first " us", header)
 	}
-	echo = packet
-	if (packet ~ /^ICMP: [0-9.]+ -> [0-9.]+ ping (request|reply), seq: [0-9]+, id: [0-9]+$/) {
+	if (footers ~ /merged into/ && outcome != "merged") bad("merged, but its outcome is " outcome, header)
+	printf "packet\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", outcome, skbs, addresses, began, functions, footers, texts
+	echo = first_packet
+	if (echo ~ /^ICMP(v6)?: [0-9a-f:.]+ -> [0-9a-f:.]+ ping (request|reply), seq: [0-9]+, id: [0-9]+$/) {
 		gsub(/,/, "", echo)
 		split(echo, w, " ")
 		printf "block\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", w[6], w[8], w[10], w[2], w[4], outcome, skbs, functions
 	} else {
-		printf "other\t%s\t%s\n", packet, functions
+		printf "other\t%s\t%s\n", first_packet, functions
 	}
 }
 
@@ -81,9 +118,11 @@ function event(  line, stamp, name, rest, span, t, dot) {
 	if (!events) {
 		if (span != "") bad("a span before the first event")
 		first = t
-		packet = rest
+		began = stamp
+		packet = first_packet = texts = rest
+		if (!is_packet(rest)) bad("not a packet: " rest)
 	} else {
-		if (rest != packet) bad("another packet in the block of " packet)
+		if (rest != packet) changed(rest)
 		if (t < last) bad("time runs backwards")
 		if (span == "") bad("no span")
 		else if (abs(microseconds(span) - (t - last)) > tolerance) bad("the span is not the time since the event before")
@@ -101,9 +140,10 @@ function event(  line, stamp, name, rest, span, t, dot) {
 	blocks++
 	events = said_incomplete = 0
 	header = $0
-	packet = functions = outcome = total = ""
-	skbs = split($2, address, ",")
-	for (i = 1; i <= skbs; i++) if (address[i] !~ /^[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]$/)
+	packet = first_packet = texts = functions = footers = outcome = total = ""
+	addresses = $2
+	skbs = split(addresses, address, ",")
+	for (i = 1; i <= skbs; i++) if (!is_address(address[i]))
 		bad("not the low 32 bits of an address: " address[i])
 	next
 }
@@ -113,6 +153,13 @@ inside && /^[a-z][a-z ]*: / {
 	if (!events) bad("a footer before the events")
 	# Whoever greps for a function must not find a footer.
 	if ($0 !~ /^dropped: / && $0 ~ /_/) bad("a function name in the footer")
+	if ($0 ~ /^total: / ? outcome != "" : outcome == "") bad("total is not the first footer")
+	if ($0 !~ /^(total|dropped|incomplete|merged into|part of|retransmission of): /) bad("an unknown footer")
+	if ($0 ~ /^(merged into|part of|retransmission of): / && !is_address($3) && $0 !~ /: a packet not seen$/)
+		bad("not the low 32 bits of an address")
+	if ($0 ~ /^retransmission of: [0-9a-f]+ / && $0 !~ / sent at \[[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\]$/)
+		bad("no time of the first transmission")
+	if ($0 !~ /^total: /) footers = footers (footers == "" ? "" : ";") $0
 	if ($0 ~ /^incomplete: /) said_incomplete = 1
 	if (match($0, /^total: [0-9.]+ [a-z]+/)) total = substr($0, 8, RLENGTH - 7)
 	if (match($0, /outcome: [a-z]+$/)) {

@@ -32,8 +32,8 @@ traced() {
 		equal "request $seq was transmitted" 1 "$(count_blocks request "$seq" '' 10.0.2.15 10.0.2.2 transmitted)"
 		equal "reply $seq was delivered" 1 "$(count_blocks reply "$seq" '' 10.0.2.2 10.0.2.15 delivered)"
 	done
-	same_path 'the request passes all functions in order' "$out $sent" "$(functions_of request 2)"
-	same_reply_path 'the reply passes all functions in order' "$received" "$(functions_of reply 2)"
+	passes_in_order 'the request passes all functions in order' "$out $sent" "$(functions_of request 2)"
+	passes_reply 'the reply passes all functions in order' "$received" "$(functions_of reply 2)"
 	# The last request may still lie in the driver's ring.
 	check 'nothing else is incomplete' eval "((n_incomplete == $(count_blocks request 3 '' '' '' incomplete)))"
 	check_stderr 'nothing is lost' "$scratch/trace.log.err" 6 "$n_events" "$n_incomplete"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What a ping between two namespaces looks like: one block each for request and reply, with every function of its
+# What a ping between two namespaces looks like: one block each for request and reply, with the functions of its
 # path in order.
 set -u
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -41,14 +41,14 @@ plain() {
 	equal 'four packets, four blocks' '4 0' "$n_blocks $n_incomplete"
 	check_stderr 'stderr has the readiness line and the totals only' "$scratch/plain.err" 4 "$n_events" 0
 	check_pair 'veth'
-	same_path 'the request passes all functions in order' "$out $link $backlog $route $local_in $request_end" "$(functions_of request 2)"
-	same_path 'the reply passes all functions in order' "$out $link $backlog $route $local_in $reply_end" "$(functions_of reply 2)"
+	passes_in_order 'the request passes all functions in order' "$out $link $backlog $route $local_in $request_end" "$(functions_of request 2)"
+	passes_in_order 'the reply passes all functions in order' "$out $link $backlog $route $local_in $reply_end" "$(functions_of reply 2)"
 	equal 'the request is one sk_buff' 1 "$(skbs_of request 2)"
 	equal "the reply's block has the raw socket's clone" 2 "$(skbs_of reply 2)"
 	# The neighbour's address is not known yet: the kernel keeps the packet and clones it for the ARP request.
-	same_path 'the first request waits for its neighbour' \
+	passes_in_order 'the first request waits for its neighbour' \
 		"$out skb_clone consume_skb $link $backlog $route $local_in $request_end" "$(functions_of request 1)"
-	same_path 'the first reply does not' "$out $link $backlog $route $local_in $reply_end" "$(functions_of reply 1)"
+	passes_in_order 'the first reply does not' "$out $link $backlog $route $local_in $reply_end" "$(functions_of reply 1)"
 	check 'frees are said to be normal' eval "! grep -E '\[(consume_skb) ' '$scratch/plain' | grep -v 'consume_skb .*\*packet is freed (normally)\*'"
 	check 'a packet which reached its reader is not called dropped' eval "! grep dropped '$scratch/plain'"
 	check 'no colour in a file' eval "! grep -q $'\033' '$scratch/plain'"
@@ -66,8 +66,8 @@ with_gro() {
 	check 'veth with GRO: well-formed' all_well_formed
 	equal 'veth with GRO: four blocks' '4 0' "$n_blocks $n_incomplete"
 	check_pair 'veth with GRO'
-	same_path 'veth with GRO: request' "$out $link $received $route $local_in $request_end" "$(functions_of request 2)"
-	same_path 'veth with GRO: reply' "$out $link $received $route $local_in $reply_end" "$(functions_of reply 2)"
+	passes_in_order 'veth with GRO: request' "$out $link $received $route $local_in $request_end" "$(functions_of request 2)"
+	passes_in_order 'veth with GRO: reply' "$out $link $received $route $local_in $reply_end" "$(functions_of reply 2)"
 }
 
 loopback() {
@@ -75,8 +75,8 @@ loopback() {
 	check 'loopback: well-formed' all_well_formed
 	equal 'loopback: two blocks' '2 0' "$n_blocks $n_incomplete"
 	# The route stays with the skb.
-	same_path 'loopback: request' "$out $link $backlog $local_in $request_end" "$(functions_of request 1)"
-	same_path 'loopback: reply' "$out $link $backlog $local_in $reply_end" "$(functions_of reply 1)"
+	passes_in_order 'loopback: request' "$out $link $backlog $local_in $request_end" "$(functions_of request 1)"
+	passes_in_order 'loopback: reply' "$out $link $backlog $local_in $reply_end" "$(functions_of reply 1)"
 }
 
 # What is under way at the end is printed, too, and said to be incomplete.

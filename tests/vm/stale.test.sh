@@ -25,31 +25,6 @@ floods() {
 	return "$status"
 }
 
-# Bytes that are not zero among the named arrays of nettrace's .bss, "absent" if there is no such array.
-# bpftool knows names from BTF; a map's dump lists its value as bytes, then formatted.
-left_in_bss() {
-	bpftool -j map dump name nettrace.bss | jq -r --arg name "$1" '
-		[.. | objects | select(has($name)) | .[$name]] |
-		if length == 0 then "absent" else [.[0] | .. | numbers | select(. != 0)] | length end'
-}
-
-map_entries() { bpftool -j map dump name "$1" | jq length; }
-
-nothing_left() {
-	left="skbs $(map_entries skbs), heads $(map_entries heads), $(left_in_bss tracked_skbs), $(left_in_bss tracked_heads)"
-	[[ $left == 'skbs 0, heads 0, 0, 0' ]]
-}
-
-check_nothing_left() {
-	# Frees are over when ping is, but for those deferred to another CPU's softirq. Not longer: a sweep of old
-	# entries would hide what the end probes missed.
-	if wait_for 1 nothing_left; then
-		ok "$1: maps and prefilter are empty"
-	else
-		not_ok "$1: maps and prefilter are empty" "map elements, prefilter counts not zero: $left"
-	fi
-}
-
 # Without this the emptiness of the maps would prove nothing.
 visible_while_tracked() {
 	know_neighbours
