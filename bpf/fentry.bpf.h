@@ -63,6 +63,8 @@ static __always_inline int fx_by_class(u64 *ctx, u64 skb, u32 flags, u32 probe)
 	FX_PROGRAM(name, on_origin(ctx, NT_PROBE_##name, fx_sock(ctx, NT_PROBE_##name), (void *)(read)))
 #define FX_MERGE(name, read, flags) \
 	FX_PROGRAM(name, on_merge(ctx, NT_PROBE_##name, (void *)fx_read(ctx, 0), (void *)fx_read(ctx, 1)))
+#define FX_MORPH(name, read, flags) \
+	FX_PROGRAM(name, on_morph(ctx, NT_PROBE_##name, (void *)fx_read(ctx, 0), (void *)fx_read(ctx, 1)))
 #define FX_HOOK(name, read, flags) \
 	FX_PROGRAM(name, on_hook(ctx, NT_PROBE_##name, (void *)fx_read(ctx, 0), (void *)fx_read(ctx, 1)))
 #define FX_CHAIN(name, read, flags) \

@@ -83,6 +83,22 @@ static __always_inline int on_merge(void *ctx, u32 probe, struct sk_buff *into, 
 	return 0;
 }
 
+/*
+ * struct sk_buff *skb_morph(struct sk_buff *skb, struct sk_buff *first): reassembly goes on with the
+ * sk_buff of the fragment that came last, and gives it the first one's data; a clone has taken over its own.
+ */
+static __always_inline int on_morph(void *ctx, u32 probe, struct sk_buff *skb, struct sk_buff *first)
+{
+	struct nt_tracked *t = find_tracked(skb);
+
+	if (t)
+		on_hit(ctx, skb, NT_P_END, probe_here(ctx, probe), t);
+	t = find_tracked(first);
+	if (t)
+		track_take_over((u64)skb, t);
+	return 0;
+}
+
 /* TCP over IPv6 builds its header in ip6_xmit and goes on to this hook, by no other function. */
 static __always_inline bool sends_ipv6(struct nf_hook_state *state)
 {

@@ -46,6 +46,14 @@ static __always_inline bool moved_layer(struct sk_buff *skb, u64 head, u32 netwo
 	return (u32)flow_print(&flow) == (u32)t->print;
 }
 
+/* The first fragment may be the whole packet's own sk_buff; IPv6 puts a header into it then. */
+static __always_inline bool is_first_piece(struct sk_buff *skb, const struct nt_flow *flow, u32 probe)
+{
+	struct cut *cut = cut_of(flow, probe);
+
+	return cut && cut->skb == (u64)skb;
+}
+
 /* Everything but the header, which is expensive. */
 static __always_inline u64 take_sight(struct nt_sight *sight, struct sk_buff *skb, u64 head,
 				      const struct nt_tracked *t)
@@ -104,7 +112,7 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 		sight.same_header = same_header(&sight, print, known);
 	}
 	if ((flags & NT_P_START) && t && sight.same_head && !sight.same_header &&
-	    moved_layer(skb, head, network, t)) {
+	    (moved_layer(skb, head, network, t) || is_first_piece(skb, &flow, probe))) {
 		sight.same_header = 1;
 		t->flags |= NT_T_RESHOW;
 	}

@@ -270,6 +270,24 @@ static __always_inline struct nt_tracked *track_join(u64 skb, u64 head)
 	return skb_insert(skb, &value);
 }
 
+/* Another skb takes the head of this one, which is about to be freed, and goes on as the same packet. */
+static __always_inline void track_take_over(u64 skb, const struct nt_tracked *from)
+{
+	struct nt_tracked value = {
+		.head = from->head,
+		.print = from->print,
+		.last_ns = from->last_ns,
+		.ifindex = from->ifindex,
+		.netns = from->netns,
+		.dev = from->dev,
+		.id = from->id,
+		.network = from->network,
+	};
+
+	if (skb_insert(skb, &value))
+		head_hold(&value);
+}
+
 static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 print, u32 probe)
 {
 	struct nt_tracked value = {.head = head, .print = print, .flags = NT_T_NEW};

@@ -78,13 +78,29 @@ static bool is_used_ack(const struct journey *journey, u64 skb)
 	       !journey->flows[end->flow].payload_bytes && reason && !strcmp(reason, "NOT_SPECIFIED");
 }
 
+/*
+ * Is it freed with a packet that has it in its list of fragments? Reassembly and GRO of
+ * lists make such; the function that frees them tells, since the kernel calls it a drop without a reason.
+ */
+static bool is_listed(const struct journey *journey)
+{
+	const struct nt_anno_DROP *drop = drop_of(&journey->events[journey->n_events - 1]);
+	const char *place = drop && journey->dict ? dict_get(journey->dict, DICT_SYMBOL, drop->location) : NULL;
+
+	return place && (!strncmp(place, "skb_release_data", strlen("skb_release_data")) ||
+			 !strncmp(place, "kfree_skb_list", strlen("kfree_skb_list")));
+}
+
 enum outcome member_outcome(const struct journey *journey, const struct journey_member *member,
 			    const struct nt_event *end)
 {
 	switch (end->probe) {
 	case NT_PROBE_kfree_skb:
+		if (is_listed(journey))
+			return OUTCOME_MERGED;
 		return is_used_ack(journey, member->skb) ? OUTCOME_CONSUMED : OUTCOME_DROPPED;
 	case NT_PROBE_napi_reuse_skb:
+	case NT_PROBE_skb_morph:
 	case NT_PROBE_kfree_skb_partial:
 	case NT_PROBE_napi_skb_free_stolen_head:
 		return OUTCOME_MERGED;

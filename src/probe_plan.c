@@ -28,7 +28,8 @@ static const char *annotating_program(const char *program)
 	static const struct {
 		const char *column, *name;
 	} programs[] = {
-		{"HOOK", "fn_hook"}, {"CHAIN", "fn_chain"}, {"XTABLE", "fn_xtable"}, {"MERGE", "fn_merge"}};
+		{"HOOK", "fn_hook"}, {"CHAIN", "fn_chain"}, {"XTABLE", "fn_xtable"}, {"MERGE", "fn_merge"},
+		{"MORPH", "fn_morph"}};
 	size_t i;
 
 	for (i = 0; i < sizeof(programs) / sizeof(*programs); i++)
