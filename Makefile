@@ -37,7 +37,7 @@ PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
-LIBS := -lbpf -lelf -lz
+LIBS := -lbpf -lelf -lz -pthread
 STATIC_LIBS := $(LIBS)
 
 DOCS := $(BUILD)/nettrace.8 $(BUILD)/completion/nettrace

@@ -10,180 +10,38 @@
 #include "kernel.bpf.h"
 #include "annotate.bpf.h"
 #include "hit.bpf.h"
+#include "functions.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* 5.15 brought attach cookies; before, the address of the probed instruction tells the row. */
-const volatile bool has_cookie = false;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NT_PROBE_MAX * 4);
-	__type(key, u64);
-	__type(value, u32);
-} probe_by_ip SEC(".maps");
-
-static __always_inline u32 probe_of(struct pt_regs *ctx)
-{
-	u64 ip = ctx->ip;
-	u32 *probe;
-
-	if (has_cookie)
-		return (u32)bpf_get_attach_cookie(ctx) & (NT_PROBE_MAX - 1);
-	probe = bpf_map_lookup_elem(&probe_by_ip, &ip);
-	return probe ? *probe & (NT_PROBE_MAX - 1) : 0;
-}
-
-static __always_inline int on_function(struct pt_regs *ctx, struct sk_buff *skb, u32 class_flags)
-{
-	struct nt_tracked *t = find_tracked(skb);
-	u32 probe, flags;
-
-	if (!skb || (!t && !nt_life_seeks(class_flags)))
-		return 0;
-	probe = probe_of(ctx);
-	/* what the class decides stays a constant: other classes' code is not there for the verifier to walk */
-	flags = (probe_flags[probe] & ~NT_P_CLASS) | class_flags;
-	on_hit(ctx, skb, flags, probe, t);
-	return 0;
-}
-
-static __always_inline struct sk_buff *skb_behind(void *pointer)
-{
-	return read_pointer(pointer);
-}
-
-#define ARG(n) ((struct sk_buff *)PT_REGS_PARM##n(ctx))
-#define FUNCTION(name, skb, class_flags)                          \
-	SEC("kprobe") int name(struct pt_regs *ctx)               \
-	{                                                         \
-		return on_function(ctx, skb, class_flags);        \
+#define ARG(n) ((void *)PT_REGS_PARM##n(ctx))
+#define FUNCTION(name, handler, ...)                                          \
+	SEC("kprobe") int name(struct pt_regs *ctx)                           \
+	{                                                                     \
+		return handler(ctx, ANY_PROBE, __VA_ARGS__);                  \
 	}
 
-#define FUNCTIONS(class, flags)                     \
-	FUNCTION(fn_##class##_arg0, ARG(1), flags)  \
-	FUNCTION(fn_##class##_arg1, ARG(2), flags)  \
-	FUNCTION(fn_##class##_arg2, ARG(3), flags)  \
-	FUNCTION(fn_##class##_arg3, ARG(4), flags)
+#define FUNCTIONS(class, flags)                                  \
+	FUNCTION(fn_##class##_arg0, on_function, ARG(1), flags)  \
+	FUNCTION(fn_##class##_arg1, on_function, ARG(2), flags)  \
+	FUNCTION(fn_##class##_arg2, on_function, ARG(3), flags)  \
+	FUNCTION(fn_##class##_arg3, on_function, ARG(4), flags)
 
 FUNCTIONS(plain, 0)
 FUNCTIONS(seek, NT_P_SEEK)
 FUNCTIONS(start, NT_P_START)
-FUNCTION(fn_plain_arg4, ARG(5), 0)
-FUNCTION(fn_cut_arg0, ARG(1), NT_P_CUTS)
-FUNCTION(fn_cut_arg2, ARG(3), NT_P_CUTS)
-FUNCTION(fn_plain_pp0, skb_behind((void *)PT_REGS_PARM1(ctx)), 0)
-FUNCTION(fn_start_data_arg0, ARG(1), NT_P_START | NT_P_AT_DATA)
-FUNCTION(fn_start_data_pp0, skb_behind((void *)PT_REGS_PARM1(ctx)), NT_P_START | NT_P_AT_DATA)
-
-/* The functions of a transmission that see TCP's original, or a packet without all its headers. */
-static __always_inline int on_origin(struct pt_regs *ctx, struct sock *sk, struct sk_buff *skb)
-{
-	u32 probe = probe_of(ctx);
-
-	origin_note((u64)sk, (u64)skb, probe_flags[probe], probe);
-	return 0;
-}
-
-/* int udp_send_skb(struct sk_buff *skb, …) */
-SEC("kprobe") int fn_origin_arg0(struct pt_regs *ctx)
-{
-	struct sk_buff *skb = ARG(1);
-
-	return on_origin(ctx, BPF_CORE_READ(skb, sk), skb);
-}
-
-/* int __tcp_transmit_skb(struct sock *sk, struct sk_buff *skb, …) */
-SEC("kprobe") int fn_origin_arg1(struct pt_regs *ctx)
-{
-	return on_origin(ctx, (struct sock *)PT_REGS_PARM1(ctx), ARG(2));
-}
-
-/* int skb_gro_receive(struct sk_buff *into, struct sk_buff *skb), and others that begin so */
-SEC("kprobe") int fn_merge(struct pt_regs *ctx)
-{
-	struct sk_buff *into = ARG(1), *skb = ARG(2);
-	struct nt_tracked *t = find_tracked(skb), *other;
-	struct hit hit;
-	u32 probe;
-
-	if (!t)
-		return 0;
-	other = find_tracked(into);
-	probe = probe_of(ctx);
-	if (hit_open(&hit, ctx, skb, probe_flags[probe] & NT_P_AT_DATA, probe, t, true))
-		hit.sent = annotate_merge(&hit.ev, (u64)into, other ? other->id : 0);
-	hit_close(&hit);
-	return 0;
-}
-
-/* TCP over IPv6 builds its header in ip6_xmit and goes on to this hook, by no other function. */
-static __always_inline bool sends_ipv6(struct nf_hook_state *state)
-{
-	return BPF_CORE_READ(state, pf) == NFPROTO_IPV6 && BPF_CORE_READ(state, hook) == NF_INET_LOCAL_OUT;
-}
-
-/* int nf_hook_slow(struct sk_buff *skb, struct nf_hook_state *state, …) */
-SEC("kprobe") int fn_hook(struct pt_regs *ctx)
-{
-	struct nf_hook_state *state = (void *)PT_REGS_PARM2(ctx);
-	struct sk_buff *skb = ARG(1);
-	struct nt_tracked *t = find_tracked(skb);
-	struct hit hit;
-
-	if (!t && !sends_ipv6(state))
-		return 0;
-	if (hit_open(&hit, ctx, skb, t ? 0 : NT_P_START | NT_P_TASK, NT_PROBE_nf_hook_slow, t, true))
-		hit.sent = annotate_hook(&hit.ev, state);
-	hit_close(&hit);
-	return 0;
-}
-
-/* nft_do_chain(struct nft_pktinfo *pkt, void *priv): the skb comes first in every nft_pktinfo since 3.13 */
-SEC("kprobe") int fn_chain(struct pt_regs *ctx)
-{
-	struct sk_buff *skb = skb_behind((void *)PT_REGS_PARM1(ctx));
-	struct nt_tracked *t = find_tracked(skb);
-	struct hit hit;
-
-	if (!t)
-		return 0;
-	if (hit_open(&hit, ctx, skb, 0, NT_PROBE_nft_do_chain, t, true))
-		hit.sent = annotate_chain(&hit.ev, (void *)PT_REGS_PARM2(ctx));
-	hit_close(&hit);
-	return 0;
-}
-
-/*
- * ipt_do_table(skb, state, table) until 5.15, (table, skb, state) from 5.16.
- * Only tracked skbs matter, so the index knows which argument is one.
- */
-SEC("kprobe") int fn_xtable(struct pt_regs *ctx)
-{
-	struct sk_buff *skb = ARG(1);
-	struct nt_tracked *t = find_tracked(skb);
-	void *second = (void *)PT_REGS_PARM2(ctx), *third = (void *)PT_REGS_PARM3(ctx);
-	void *state, *table;
-	struct hit hit;
-
-	/* or the compiler moves these loads to where the verifier no longer accepts ctx plus offset */
-	barrier_var(second);
-	barrier_var(third);
-	state = second;
-	table = third;
-	if (!t) {
-		table = skb;
-		skb = second;
-		t = find_tracked(skb);
-		state = third;
-	}
-	if (!t)
-		return 0;
-	if (hit_open(&hit, ctx, skb, 0, NT_PROBE_ipt_do_table, t, true))
-		hit.sent = annotate_xtable(&hit.ev, table, state);
-	hit_close(&hit);
-	return 0;
-}
+FUNCTION(fn_plain_arg4, on_function, ARG(5), 0)
+FUNCTION(fn_plain_pp0, on_function, skb_behind(ARG(1)), 0)
+FUNCTION(fn_start_data_arg0, on_function, ARG(1), NT_P_START | NT_P_AT_DATA)
+FUNCTION(fn_start_data_pp0, on_function, skb_behind(ARG(1)), NT_P_START | NT_P_AT_DATA)
+FUNCTION(fn_cut_arg0, on_function, ARG(1), NT_P_CUTS)
+FUNCTION(fn_cut_arg2, on_function, ARG(3), NT_P_CUTS)
+FUNCTION(fn_origin_arg0, on_origin, NULL, ARG(1))
+FUNCTION(fn_origin_arg1, on_origin, ARG(1), ARG(2))
+FUNCTION(fn_merge, on_merge, ARG(1), ARG(2))
+FUNCTION(fn_hook, on_hook, ARG(1), ARG(2))
+FUNCTION(fn_chain, on_chain, ARG(1), ARG(2))
+FUNCTION(fn_xtable, on_xtable, ARG(1), ARG(2), ARG(3))
 
 static __always_inline int on_tracepoint(void *ctx, struct sk_buff *skb, u32 flags, u32 probe)
 {
@@ -225,3 +83,6 @@ SEC("raw_tp/kfree_skb") int tp_kfree_skb(u64 *ctx)
 #define PROBE(name, kind, stage, skb, program, flags, aliases, note) \
 	TP_##kind(name, program, ARG_##skb, flags)
 #include "probes.def"
+#undef PROBE
+
+#include "fentry.bpf.h"

@@ -108,8 +108,8 @@ static void render_lockdown(struct out *out, enum check_lockdown lockdown)
 		[LOCKDOWN_UNTOLD] = "not known: no /sys/kernel/security/lockdown",
 		[LOCKDOWN_NONE] = "off",
 		[LOCKDOWN_INTEGRITY] = "integrity, which does not forbid tracing",
-		[LOCKDOWN_CONFIDENTIALITY] = "confidentiality: the kernel forbids reading its memory, so nothing can "
-					     "be traced",
+		[LOCKDOWN_CONFIDENTIALITY] =
+			"confidentiality: the kernel forbids reading its memory, so nothing can be traced",
 	};
 
 	line(out, "lockdown", texts[lockdown]);
@@ -272,7 +272,8 @@ static unsigned int first_of_reason(const struct probe_plan *plan, unsigned int 
 }
 
 /* Each reason why rows of the stage are in that state; below the stage with all their names, or alone. */
-static void render_reasons(struct out *out, const struct probe_plan *plan, unsigned int stage, enum probe_state state)
+static void render_reasons(struct out *out, const struct probe_plan *plan, unsigned int stage,
+			   enum probe_state state)
 {
 	unsigned int i, j, n = 0;
 

@@ -5,7 +5,7 @@
 
 #include "options.h"
 
-/* Do what options->check or options->probes asks for. Returns the exit status; what went wrong has been said. */
+/* Do what options->check or options->probes asks for. Returns the exit status; errors have been said. */
 int inspect(const struct options *options);
 
 #endif

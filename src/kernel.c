@@ -114,22 +114,25 @@ static bool is_skb_pointer(const struct btf *btf, u32 id)
 	return type && btf_is_struct(type) && !strcmp(btf__name_by_offset(btf, type->name_off), "sk_buff");
 }
 
-/*
- * Position of the skb among a function's parameters: the expected one if an skb is there, since some
- * functions take two, else the first. PROBE_ARG_UNKNOWN if BTF has no such function.
- */
-static int skb_argument(const struct btf *btf, const char *function, unsigned int expected)
+/* NULL if BTF has no such function. */
+static const struct btf_type *prototype_of(const struct btf *btf, const char *function)
 {
-	int id = function ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : 0, i;
+	int id = function ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : 0;
 	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
 
 	type = type ? btf__type_by_id(btf, type->type) : NULL;
-	if (!type || !btf_is_func_proto(type))
-		return PROBE_ARG_UNKNOWN;
-	if (expected < btf_vlen(type) && is_skb_pointer(btf, btf_params(type)[expected].type))
+	return type && btf_is_func_proto(type) ? type : NULL;
+}
+
+/* Position of the skb among the parameters: the expected one if an skb is there, since some functions take two. */
+static int skb_argument(const struct btf *btf, const struct btf_type *prototype, unsigned int expected)
+{
+	int i;
+
+	if (expected < btf_vlen(prototype) && is_skb_pointer(btf, btf_params(prototype)[expected].type))
 		return (int)expected;
-	for (i = 0; i < btf_vlen(type); i++)
-		if (is_skb_pointer(btf, btf_params(type)[i].type))
+	for (i = 0; i < btf_vlen(prototype); i++)
+		if (is_skb_pointer(btf, btf_params(prototype)[i].type))
 			return i;
 	return PROBE_ARG_NONE;
 }
@@ -155,21 +158,26 @@ static const struct btf *module_btf(struct kernel *kernel, const char *name)
 	return types->btf;
 }
 
-/* Where the skb is: according to the types of the kernel, or else of the module that has the function. */
-static int find_argument(struct kernel *kernel, const struct probe_row *row, const struct symbol_match *symbol)
+/* What the types of the kernel, or else of the module that has the function, say about its parameters. */
+static void find_arguments(struct kernel *kernel, const struct probe_row *row, struct probe_facts *facts)
 {
-	int arg = skb_argument(kernel->btf, row->name, row->arg);
-	const struct btf *btf;
+	const struct btf *btf = kernel->btf;
+	const struct btf_type *prototype = prototype_of(btf, row->name);
 
-	if (arg == PROBE_ARG_UNKNOWN)
-		arg = skb_argument(kernel->btf, row->alias, row->arg);
-	if (arg != PROBE_ARG_UNKNOWN || !symbol->n || !symbol->places[0].module[0])
-		return arg;
-	btf = module_btf(kernel, symbol->places[0].module);
-	if (!btf)
-		return PROBE_ARG_UNKNOWN;
-	arg = skb_argument(btf, row->name, row->arg);
-	return arg == PROBE_ARG_UNKNOWN ? skb_argument(btf, row->alias, row->arg) : arg;
+	facts->arg = facts->n_args = PROBE_ARG_UNKNOWN;
+	if (!prototype)
+		prototype = prototype_of(btf, row->alias);
+	if (!prototype && facts->symbol.n && facts->symbol.places[0].module[0]) {
+		btf = module_btf(kernel, facts->symbol.places[0].module);
+		prototype = btf ? prototype_of(btf, row->name) : NULL;
+		if (btf && !prototype)
+			prototype = prototype_of(btf, row->alias);
+	}
+	if (!prototype)
+		return;
+	facts->n_args = btf_vlen(prototype);
+	if (row->access == PROBE_SKB_ARG)
+		facts->arg = skb_argument(btf, prototype, row->arg);
 }
 
 static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset"};
@@ -226,13 +234,8 @@ int kernel_gather_facts(struct kernel *kernel, const struct probe_table *probes,
 	err = symbols_find(matches, n_matches, &ret_variables->addresses_shown);
 	if (!err)
 		sort_matches_out(matches, n_matches, probes, ret_facts, ret_variables);
-	for (probe = 0; !err && probe < n; probe++) {
-		const struct probe_row *row = probe_table_row(probes, probe);
-
-		ret_facts[probe].arg = PROBE_ARG_UNKNOWN;
-		if (row->access == PROBE_SKB_ARG)
-			ret_facts[probe].arg = find_argument(kernel, row, &ret_facts[probe].symbol);
-	}
+	for (probe = 0; !err && probe < n; probe++)
+		find_arguments(kernel, probe_table_row(probes, probe), &ret_facts[probe]);
 	free(matches);
 	return err;
 }

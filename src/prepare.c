@@ -55,7 +55,8 @@ static bool next_name(const char **list, char *ret_name)
 	return true;
 }
 
-int prepare_names(struct probe_table *probes, const struct options *options, struct preparation *ret_prepared)
+int prepare_names(struct probe_table *probes, const struct options *options,
+		  struct preparation *ret_prepared)
 {
 	const char *add = options->probe_add, *exclude = options->probe_exclude;
 	char name[OPTIONS_NAME_LENGTH_MAX + 1], near_names[512];
@@ -98,7 +99,7 @@ static void say_no_function(const char *name)
 	log_say("--probe: no function '%s' in this kernel; %s", name, text);
 }
 
-/* May a function of --probe be attached? It is refused rather than skipped, since it was asked for by name. */
+/* May a function of --probe be attached? Refused rather than skipped: it was asked for by name. */
 static int check_added(const struct probe_row *row, const struct probe_facts *facts,
 		       const struct probe_plan_entry *entry)
 {

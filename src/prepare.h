@@ -23,10 +23,11 @@ struct preparation {
 int prepare_backend(enum backend wanted);
 
 /*
- * Add the functions of --probe to the table, and see that it has those of --exclude. 0 or negative errno, said;
- * sets usage_wrong.
+ * Add the functions of --probe to the table, and see that it has those of --exclude. 0 or
+ * negative errno, said; sets usage_wrong.
  */
-int prepare_names(struct probe_table *probes, const struct options *options, struct preparation *ret_prepared);
+int prepare_names(struct probe_table *probes, const struct options *options,
+		  struct preparation *ret_prepared);
 
 /*
  * Plan for that backend. 0 or negative errno, said. The table must outlive the preparation;

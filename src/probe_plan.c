@@ -10,6 +10,8 @@
 /* fn_CLASS_argN exist up to this N, and one more of the plain class; see FUNCTIONS in nettrace.bpf.c. */
 #define FUNCTION_ARG_MAX 3
 
+#define FENTRY_ARGS_MAX 6
+
 static const char *function_class(const struct probe_row *row)
 {
 	if (!strcmp(row->program, "ORIGIN"))
@@ -35,13 +37,15 @@ static const char *annotating_program(const char *program)
 	return NULL;
 }
 
-static void name_program(struct probe_plan_entry *entry, const struct probe_row *row, int arg)
+static void name_program(struct probe_plan_entry *entry, enum backend backend, const struct probe_row *row, int arg)
 {
 	const char *annotating = annotating_program(row->program);
 	const char *access = row->access == PROBE_SKB_PP ? "pp" : "arg";
 
 	if (row->kind != PROBE_FN)
 		snprintf(entry->program, sizeof(entry->program), "tp_%s", row->name);
+	else if (backend == BACKEND_FENTRY)
+		snprintf(entry->program, sizeof(entry->program), "fx_%s", row->name);
 	else if (annotating)
 		snprintf(entry->program, sizeof(entry->program), "%s", annotating);
 	else
@@ -62,6 +66,22 @@ static void skip(struct probe_plan *plan, struct probe_plan_entry *entry, const 
 static bool arguments_shifted(const struct symbol_match *symbol, int arg)
 {
 	return !symbol->n_exact && arg > 0;
+}
+
+/* Trampolines need the types, take six arguments (until 6.9), and are bound when the program is built. */
+static bool can_fentry(struct probe_plan *plan, struct probe_plan_entry *entry, const struct probe_facts *facts)
+{
+	if (facts->n_args == PROBE_ARG_UNKNOWN)
+		skip(plan, entry, "its types are not in the kernel's BTF");
+	else if (!facts->symbol.n_exact)
+		skip(plan, entry, "the compiler changed it (%s)", facts->symbol.places[0].name);
+	else if (facts->n_args > FENTRY_ARGS_MAX)
+		skip(plan, entry, "it has %d arguments", facts->n_args);
+	else if (entry->probe >= NT_PROBE_COUNT)
+		skip(plan, entry, "the fentry backend takes no functions that are added");
+	else
+		return true;
+	return false;
 }
 
 static void plan_function(struct probe_plan *plan, struct probe_plan_entry *entry,
@@ -91,10 +111,13 @@ static void plan_function(struct probe_plan *plan, struct probe_plan_entry *entr
 		skip(plan, entry, "the compiler changed its arguments (%s)", symbol->places[0].name);
 		return;
 	}
+	if (plan->backend == BACKEND_FENTRY && !can_fentry(plan, entry, facts))
+		return;
 	entry->attach = true;
+	entry->arg = (unsigned int)arg;
 	entry->places = symbol->places;
 	entry->n_places = symbol->n;
-	name_program(entry, row, arg);
+	name_program(entry, plan->backend, row, arg);
 	plan->n_attached++;
 }
 
@@ -106,7 +129,7 @@ static void plan_tracepoint(struct probe_plan *plan, struct probe_plan_entry *en
 		return;
 	}
 	entry->attach = true;
-	name_program(entry, row, 0);
+	name_program(entry, plan->backend, row, 0);
 	plan->n_attached++;
 }
 

@@ -17,6 +17,7 @@
 struct probe_facts {
 	bool tracepoint;       /* the kernel has a tracepoint of that name */
 	int arg;	       /* position of the skb according to BTF, or PROBE_ARG_* */
+	int n_args;	       /* of the function, or PROBE_ARG_UNKNOWN */
 	struct symbol_match symbol;
 };
 
@@ -32,6 +33,7 @@ struct probe_plan_entry {
 	bool wanted; /* attached or skipped */
 	char program[48];   /* name of the BPF program */
 	char skipped[96];   /* why not, if not */
+	unsigned int arg;   /* functions: position of the skb */
 	const struct symbol_place *places; /* functions: where */
 	unsigned int n_places;
 };
@@ -52,7 +54,7 @@ struct probe_plan {
 void probe_plan_make(enum backend backend, const struct probe_table *probes, const struct probe_facts *facts,
 		     const char *exclude, struct probe_plan *ret_plan);
 
-/* The kernel refused to attach a row (negative errno): it becomes one that is skipped, with that for a reason. */
+/* The kernel refused to attach a row, with this negative errno: the row becomes one that is skipped. */
 void probe_plan_refused(struct probe_plan *plan, unsigned int probe, int err);
 
 enum probe_state probe_plan_state(const struct probe_plan_entry *entry);

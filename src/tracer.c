@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 /* All rings together, and the least that one is worth having. libbpf and the reader double-map them. */
 #define RINGS_TOTAL_BYTES (8u << 20)
+#define DETACH_THREADS 32
 #define RING_MIN_BYTES (256u << 10)
 
 /* A kernel that refuses every probe need not be quoted on each. */
@@ -71,6 +73,11 @@ static int choose_programs(struct tracer *tracer)
 			return -ENOENT;
 		}
 		bpf_program__set_autoload(program, true);
+		/* the alias may be what this kernel has */
+		if (tracer->plan->backend == BACKEND_FENTRY && row_of(tracer, i)->kind == PROBE_FN &&
+		    strcmp(entry->places[0].name, row_of(tracer, i)->name) &&
+		    bpf_program__set_attach_target(program, 0, entry->places[0].name))
+			return -errno;
 		if (tracer->plan->backend == BACKEND_KPROBE_MULTI && row_of(tracer, i)->kind == PROBE_FN)
 			bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
 	}
@@ -87,6 +94,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel *kernel,
 	memcpy((void *)&rodata->filter, &options->filter, sizeof(options->filter));
 	for (i = 0; i < tracer->plan->n_entries; i++) {
 		rodata->probe_flags[i] = row_of(tracer, i)->flags;
+		rodata->probe_arg[i] = (u8)tracer->plan->entries[i].arg;
 		if ((row_of(tracer, i)->flags & NT_P_CLONES) && tracer->plan->entries[i].attach)
 			clones_seen = true;
 	}
@@ -342,6 +350,10 @@ static void attach_entry(struct tracer *tracer, const struct probe_plan_entry *e
 			       keep_link(tracer, bpf_program__attach_raw_tracepoint(program, name)));
 		return;
 	}
+	if (tracer->plan->backend == BACKEND_FENTRY) {
+		count_attached(tracer, entry->probe, keep_link(tracer, bpf_program__attach_trace(program)));
+		return;
+	}
 	if (tracer->plan->backend == BACKEND_KPROBE) {
 		count_attached(tracer, entry->probe, attach_kprobe(tracer, program, entry));
 		return;
@@ -378,10 +390,38 @@ int tracer_attach(struct tracer *tracer, const volatile sig_atomic_t *stop)
 	return tracer->n_attached ? 0 : -ENOENT;
 }
 
+/* Each thread takes the link that was attached last of those which are left. */
+static void *destroy_links(void *user)
+{
+	struct tracer *tracer = user;
+	unsigned int left;
+
+	for (;;) {
+		left = __atomic_load_n(&tracer->n_links, __ATOMIC_RELAXED);
+		do {
+			if (!left)
+				return NULL;
+		} while (!__atomic_compare_exchange_n(&tracer->n_links, &left, left - 1, false, __ATOMIC_RELAXED,
+						      __ATOMIC_RELAXED));
+		bpf_link__destroy(tracer->links[left - 1]);
+	}
+}
+
+/*
+ * The kernel waits for all CPUs to have left each probe (RCU grace periods, tens of
+ * milliseconds): threads wait for many at a time.
+ */
 void tracer_detach(struct tracer *tracer)
 {
-	while (tracer->n_links)
-		bpf_link__destroy(tracer->links[--tracer->n_links]);
+	pthread_t threads[DETACH_THREADS];
+	unsigned int n = 0;
+
+	tracer->skel->bss->enabled = false;
+	while (n < DETACH_THREADS && n < tracer->n_links && !pthread_create(&threads[n], NULL, destroy_links, tracer))
+		n++;
+	destroy_links(tracer);
+	while (n)
+		pthread_join(threads[--n], NULL);
 }
 
 void tracer_free(struct tracer *tracer)

@@ -41,11 +41,11 @@ check '--check --backend tracepoint: as asked for' grep -qx 'backend           t
 equal '--probes: status 0, silent on stderr' '0 0' "$? $(wc -c <"$scratch/err")"
 equal '--probes: as many attach as --check says' "$(awk '{ print $3 }' <<<"$verdict")" "$(grep -c ' attach  ' "$scratch/probes")"
 equal '--probes: each row once' '' "$(awk '{ print $1 }' "$scratch/probes" | sort | uniq -d)"
-if start_nettrace "$scratch/trace" -p icmp; then
+if start_nettrace "$scratch/trace" -p icmp 2>"$scratch/start"; then
 	stop_nettrace
 	check 'a trace attaches what --check says' grep -qF "tracing, $verdict" "$scratch/trace.err"
 else
-	not_ok 'a trace attaches what --check says'
+	not_ok 'a trace attaches what --check says' "$(<"$scratch/start")"
 fi
 "$nettrace" --exclude kfree_skbb >"$scratch/out" 2>"$scratch/err"
 equal '--exclude of an unknown name: status' 2 $?

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What function probes do, for kprobes and fentry alike. A handler gets the
+ * arguments that matter, and the row if the program serves one only: others ask for it once they need it.
+ */
+#ifndef NT_FUNCTIONS_BPF_H
+#define NT_FUNCTIONS_BPF_H
+
+#include "annotate.bpf.h"
+#include "hit.bpf.h"
+
+/* The row is told by the attach cookie or by the address. */
+#define ANY_PROBE NT_PROBE_MAX
+
+/* 5.15 brought attach cookies; before, the address of the probed instruction tells the row. */
+const volatile bool has_cookie = false;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_PROBE_MAX * 4);
+	__type(key, u64);
+	__type(value, u32);
+} probe_by_ip SEC(".maps");
+
+static __always_inline u32 probe_of(struct pt_regs *ctx)
+{
+	u64 ip = ctx->ip;
+	u32 *probe;
+
+	if (has_cookie)
+		return (u32)bpf_get_attach_cookie(ctx) & (NT_PROBE_MAX - 1);
+	probe = bpf_map_lookup_elem(&probe_by_ip, &ip);
+	return probe ? *probe & (NT_PROBE_MAX - 1) : 0;
+}
+
+static __always_inline u32 probe_here(void *ctx, u32 probe)
+{
+	return probe == ANY_PROBE ? probe_of(ctx) : probe;
+}
+
+static __always_inline struct sk_buff *skb_behind(void *pointer)
+{
+	return read_pointer(pointer);
+}
+
+static __always_inline int on_function(void *ctx, u32 probe, struct sk_buff *skb, u32 class_flags)
+{
+	struct nt_tracked *t = find_tracked(skb);
+	u32 flags;
+
+	if (!skb || (!t && !nt_life_seeks(class_flags)))
+		return 0;
+	probe = probe_here(ctx, probe);
+	/* what the class decides stays a constant: other classes' code is not there for the verifier to walk */
+	flags = (probe_flags[probe] & ~NT_P_CLASS) | class_flags;
+	on_hit(ctx, skb, flags, probe, t);
+	return 0;
+}
+
+/* The functions of a transmission that see TCP's original, or a packet without all its headers. */
+static __always_inline int on_origin(void *ctx, u32 probe, struct sock *sk, struct sk_buff *skb)
+{
+	probe = probe_here(ctx, probe);
+	if (!sk)
+		sk = BPF_CORE_READ(skb, sk);
+	origin_note((u64)sk, (u64)skb, probe_flags[probe], probe);
+	return 0;
+}
+
+/* int skb_gro_receive(struct sk_buff *into, struct sk_buff *skb), and others that begin so */
+static __always_inline int on_merge(void *ctx, u32 probe, struct sk_buff *into, struct sk_buff *skb)
+{
+	struct nt_tracked *t = find_tracked(skb), *other;
+	struct hit hit;
+
+	if (!t)
+		return 0;
+	other = find_tracked(into);
+	probe = probe_here(ctx, probe);
+	if (hit_open(&hit, ctx, skb, probe_flags[probe] & NT_P_AT_DATA, probe, t, true))
+		hit.sent = annotate_merge(&hit.ev, (u64)into, other ? other->id : 0);
+	hit_close(&hit);
+	return 0;
+}
+
+/* TCP over IPv6 builds its header in ip6_xmit and goes on to this hook, by no other function. */
+static __always_inline bool sends_ipv6(struct nf_hook_state *state)
+{
+	return BPF_CORE_READ(state, pf) == NFPROTO_IPV6 && BPF_CORE_READ(state, hook) == NF_INET_LOCAL_OUT;
+}
+
+/* int nf_hook_slow(struct sk_buff *skb, struct nf_hook_state *state, …) */
+static __always_inline int on_hook(void *ctx, u32 probe, struct sk_buff *skb, struct nf_hook_state *state)
+{
+	struct nt_tracked *t = find_tracked(skb);
+	u32 flags = t ? 0 : NT_P_START | NT_P_TASK;
+	struct hit hit;
+
+	if (!t && !sends_ipv6(state))
+		return 0;
+	barrier_var(flags); /* or the compiler makes two ways of it, one with registers that are never set */
+	if (hit_open(&hit, ctx, skb, flags, probe_here(ctx, probe), t, true))
+		hit.sent = annotate_hook(&hit.ev, state);
+	hit_close(&hit);
+	return 0;
+}
+
+/* nft_do_chain(struct nft_pktinfo *pkt, void *priv): the skb comes first in every nft_pktinfo since 3.13 */
+static __always_inline int on_chain(void *ctx, u32 probe, void *pkt, void *chain)
+{
+	struct sk_buff *skb = skb_behind(pkt);
+	struct nt_tracked *t = find_tracked(skb);
+	struct hit hit;
+
+	if (!t)
+		return 0;
+	if (hit_open(&hit, ctx, skb, 0, probe_here(ctx, probe), t, true))
+		hit.sent = annotate_chain(&hit.ev, chain);
+	hit_close(&hit);
+	return 0;
+}
+
+/*
+ * ipt_do_table(skb, state, table) until 5.15, (table, skb, state) from 5.16.
+ * Only tracked skbs matter, so the index knows which argument is one.
+ */
+static __always_inline int on_xtable(void *ctx, u32 probe, void *first, void *second, void *third)
+{
+	struct nt_tracked *t = find_tracked(first);
+	void *skb = first, *state, *table;
+	struct hit hit;
+
+	/* or the compiler moves these loads to where the verifier no longer accepts ctx plus offset */
+	barrier_var(second);
+	barrier_var(third);
+	state = second;
+	table = third;
+	if (!t) {
+		table = first;
+		skb = second;
+		t = find_tracked(skb);
+		state = third;
+	}
+	if (!t)
+		return 0;
+	if (hit_open(&hit, ctx, skb, 0, probe_here(ctx, probe), t, true))
+		hit.sent = annotate_xtable(&hit.ev, table, state);
+	hit_close(&hit);
+	return 0;
+}
+
+#endif
