@@ -77,7 +77,7 @@ static __always_inline int on_merge(void *ctx, u32 probe, struct sk_buff *into, 
 		return 0;
 	other = find_tracked(into);
 	probe = probe_here(ctx, probe);
-	if (hit_open(&hit, ctx, skb, probe_flags[probe] & NT_P_AT_DATA, probe, t, true))
+	if (hit_open(&hit, ctx, skb, probe_flags[probe] & (NT_P_AT_DATA | NT_P_NO_DEV), probe, t, true))
 		hit.sent = annotate_merge(&hit.ev, (u64)into, other ? other->id : 0);
 	hit_close(&hit);
 	return 0;

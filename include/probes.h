@@ -69,6 +69,11 @@ enum nt_stage {
 /* A packet is cut into pieces here, which are other packets. */
 #define NT_P_CUTS 0x200u
 
+/* No packet of another protocol comes here, in a tunnel neither: left out if the filter asks for another. */
+#define NT_P_TCP 0x400u
+#define NT_P_UDP 0x800u
+#define NT_P_ICMP 0x1000u /* of either version */
+
 /* The flags that decide which program serves a function row. */
 #define NT_P_CLASS (NT_P_START | NT_P_FRESH | NT_P_SEEK | NT_P_CUTS)
 

@@ -150,7 +150,8 @@ int prepare_plan(struct kernel *kernel, struct probe_table *probes, const struct
 		log_say("cannot read /proc/kallsyms: %s", reason_of(err));
 		return err;
 	}
-	probe_plan_make(backend, probes, ret_prepared->facts, options->probe_exclude, ret_prepared->plan);
+	probe_plan_make(backend, probes, ret_prepared->facts, options->probe_exclude, &options->filter,
+			ret_prepared->plan);
 	return check_all_added(probes, ret_prepared);
 }
 

@@ -146,14 +146,37 @@ static bool is_excluded(const char *list, const struct probe_row *row)
 	return false;
 }
 
-static bool is_wanted(enum backend backend, const struct probe_row *row, const char *exclude)
+/* Is the row for packets of another protocol than the filter asks for? */
+static bool is_foreign(const struct probe_row *row, const struct nt_filter *filter)
+{
+	u32 only = row->flags & (NT_P_TCP | NT_P_UDP | NT_P_ICMP);
+
+	if (!only || !filter || !(filter->match & NT_MATCH_L4))
+		return false;
+	switch (filter->l4_proto) {
+	case NT_IP_TCP:
+		return only != NT_P_TCP;
+	case NT_IP_UDP:
+		return only != NT_P_UDP;
+	case NT_IP_ICMP:
+	case NT_IP_ICMPV6:
+		return only != NT_P_ICMP;
+	default:
+		return true;
+	}
+}
+
+static bool is_wanted(enum backend backend, const struct probe_row *row, const char *exclude,
+		      const struct nt_filter *filter)
 {
 	enum probe_kind other = backend == BACKEND_TRACEPOINT ? PROBE_FN : PROBE_TPA;
 
-	return row->kind != other && row->kind != PROBE_NO && !is_excluded(exclude, row);
+	return row->kind != other && row->kind != PROBE_NO && !is_excluded(exclude, row) &&
+	       !is_foreign(row, filter);
 }
 
-static void explain_unused(struct probe_plan_entry *entry, const struct probe_row *row, const char *exclude)
+static void explain_unused(struct probe_plan_entry *entry, enum backend backend, const struct probe_row *row,
+			   const char *exclude)
 {
 	const char *reason = "functions show this stage better";
 
@@ -161,13 +184,15 @@ static void explain_unused(struct probe_plan_entry *entry, const struct probe_ro
 		reason = row->note;
 	else if (is_excluded(exclude, row))
 		reason = "excluded";
-	else if (row->kind == PROBE_FN)
+	else if (row->kind == PROBE_FN && backend == BACKEND_TRACEPOINT)
 		reason = "the tracepoint backend has no functions";
+	else if (row->kind != PROBE_TPA)
+		reason = "the filter asks for other packets";
 	snprintf(entry->skipped, sizeof(entry->skipped), "%s", reason);
 }
 
 void probe_plan_make(enum backend backend, const struct probe_table *probes, const struct probe_facts *facts,
-		     const char *exclude, struct probe_plan *ret_plan)
+		     const char *exclude, const struct nt_filter *filter, struct probe_plan *ret_plan)
 {
 	unsigned int probe;
 
@@ -180,13 +205,13 @@ void probe_plan_make(enum backend backend, const struct probe_table *probes, con
 		const struct probe_row *row = probe_table_row(probes, probe);
 
 		entry->probe = probe;
-		entry->wanted = is_wanted(backend, row, exclude);
+		entry->wanted = is_wanted(backend, row, exclude, filter);
 		if (entry->wanted && row->kind == PROBE_FN)
 			plan_function(ret_plan, entry, row, &facts[probe]);
 		else if (entry->wanted)
 			plan_tracepoint(ret_plan, entry, row, &facts[probe]);
 		else
-			explain_unused(entry, row, exclude);
+			explain_unused(entry, backend, row, exclude);
 	}
 }
 

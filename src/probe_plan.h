@@ -49,10 +49,11 @@ struct probe_plan {
 
 /*
  * Fill *ret_plan for a backend; facts[] has an entry per row of the table, and
- * both must outlive the plan. `exclude`: names with commas between them, or NULL.
+ * both must outlive the plan. `exclude`: names with commas between them, or NULL. Rows
+ * that no packet of the filter can reach are left out; NULL: none.
  */
 void probe_plan_make(enum backend backend, const struct probe_table *probes, const struct probe_facts *facts,
-		     const char *exclude, struct probe_plan *ret_plan);
+		     const char *exclude, const struct nt_filter *filter, struct probe_plan *ret_plan);
 
 /* The kernel refused to attach a row, with this negative errno: the row becomes one that is skipped. */
 void probe_plan_refused(struct probe_plan *plan, unsigned int probe, int err);

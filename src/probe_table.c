@@ -59,7 +59,7 @@ void probe_table_free(struct probe_table *table)
 
 int probe_table_add(struct probe_table *table, const char *name)
 {
-	struct probe_row row = {.program = "SKB", .kind = PROBE_FN, .stage = NT_STAGE_LIFE};
+	struct probe_row row = {.program = "SKB", .kind = PROBE_FN, .stage = NT_STAGE_LIFE, .flags = NT_P_NO_DEV};
 
 	if (probe_table_find(table, name) >= 0)
 		return -EEXIST;

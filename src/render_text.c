@@ -179,6 +179,8 @@ static void put_drop_kind(struct text *text, const struct journey *journey, cons
 {
 	if (text->at_once && may_arrive(journey, event))
 		put_literal(text, "this clone is dropped by the kernel, ");
+	else if (!text->at_once && arrived(journey->outcome) && journey->n_members == 1)
+		put_literal(text, "the kernel is done with it, ");
 	else if (!text->at_once && arrived(journey->outcome))
 		put_literal(text, "nobody wanted this clone, ");
 	else

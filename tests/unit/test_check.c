@@ -26,14 +26,14 @@ static int allow_all(void **state)
 	facts.complaint = "";
 	facts.plan = &plan_kit;
 	have_everything(NULL);
-	probe_plan_make(facts.chosen, NULL, facts_kit, NULL, &plan_kit);
+	probe_plan_make(facts.chosen, NULL, facts_kit, NULL, NULL, &plan_kit);
 	return 0;
 }
 
 static void plan_with(enum backend backend, const char *exclude)
 {
 	facts.chosen = backend;
-	probe_plan_make(backend, NULL, facts_kit, exclude, &plan_kit);
+	probe_plan_make(backend, NULL, facts_kit, exclude, NULL, &plan_kit);
 }
 
 static const char *render(void)

@@ -8,7 +8,7 @@ static const char *list(enum backend backend, const struct probe_table *probes, 
 {
 	struct out *out = text_begin();
 
-	probe_plan_make(backend, probes, facts_kit, exclude, &plan_kit);
+	probe_plan_make(backend, probes, facts_kit, exclude, NULL, &plan_kit);
 	probe_list_render(out, &plan_kit);
 	return text_end(out);
 }
@@ -107,7 +107,7 @@ static void refused_by_the_kernel(void **state)
 	const char *text;
 
 	(void)state;
-	probe_plan_make(BACKEND_KPROBE_MULTI, NULL, facts_kit, NULL, &plan_kit);
+	probe_plan_make(BACKEND_KPROBE_MULTI, NULL, facts_kit, NULL, NULL, &plan_kit);
 	attached = plan_kit.n_attached;
 	probe_plan_refused(&plan_kit, NT_PROBE_ip_rcv, -EINVAL);
 	probe_plan_refused(&plan_kit, NT_PROBE_ip_rcv, -EINVAL); /* once is enough */
