@@ -354,6 +354,8 @@ check_place() {
 	check "$1: well-formed" all_well_formed
 }
 
+is_in_b() { [[ $(stat -L -c %i "/proc/$1/ns/net") == "$(in_b stat -L -c %i /proc/self/ns/net)" ]]; }
+
 place_filters() {
 	local inode within_b
 	topology_of_places || return
@@ -361,7 +363,7 @@ place_filters() {
 	inode=$(in_a stat -L -c %i /proc/self/ns/net)
 	ip netns exec b sleep 1000 &
 	within_b=$!
-	wait_for 10 eval "[[ \$(readlink /proc/$within_b/ns/net) == \$(in_b readlink /proc/self/ns/net) ]]"
+	wait_for 10 is_in_b "$within_b"
 	add_nettrace "$scratch/name" -p icmp -i lo --netns a
 	add_nettrace "$scratch/process" --backend tracepoint -p icmp --netns "$within_b"
 	nettrace_within='nsenter --net=/run/netns/b' \

@@ -77,11 +77,26 @@ merges_are_linked() {
 		}' "$blocks"
 }
 
-check_connection() {
+# complete NAME COMMAND...: a check which needs every event. A kernel may hide some and not count them; then what it
+# cannot show is skipped.
+complete() {
 	local name=$1
-	check "$name: well-formed" all_well_formed
-	check "$name: nothing is lost" grep -q 'lost: ring 0, map 0, id 0,' "$2.err"
-	check "$name: none is incomplete" none_incomplete "$2"
+	shift
+	if grep -q 'recursion 0$' "$out.err" || "$@" >/dev/null; then
+		check "$name" "$@"
+	else
+		skip "$name" 'events may be hidden by recursion'
+	fi
+}
+
+# Each with the reader or in another packet; one that was cut into segments was only transmitted.
+ended_well() { ! cut -f 2 "$scratch/segments" | grep -vxE 'delivered|merged|transmitted'; }
+
+check_connection() {
+	local name=$1 out=$2
+	complete "$name: well-formed" all_well_formed
+	check "$name: nothing is lost" grep -q 'lost: ring 0, map 0, id 0,' "$out.err"
+	complete "$name: none is incomplete" none_incomplete "$out"
 	equal "$name: one SYN, consumed" '1 1' "$(count_kind $client $server S) $(count_kind $client $server S consumed)"
 	equal "$name: one SYN-ACK, consumed" '1 1' "$(count_kind $server $client SA) $(count_kind $server $client SA consumed)"
 	equal "$name: a FIN of each side" '1 1' "$(count_kind $client $server 'F[AP]+') $(count_kind $server $client 'F[AP]+')"
@@ -107,10 +122,10 @@ large() {
 	echo "# $name: $(tail -n 1 "$out.err")"
 	check_connection "$name" "$out"
 	read_segments
-	equal "$name: as many packets with data as the kernel sent" "$(sent_with_data)" "$(wc -l <"$scratch/segments")"
-	check "$name: every byte is in a packet that was delivered or merged" every_byte "$bytes"
-	equal "$name: none of them ended otherwise" '' \
-		"$(cut -f 2 "$scratch/segments" | grep -vxE 'delivered|merged' | sort | uniq -c)"
+	equal "$name: as many packets with data as the kernel sent" "$(sent_with_data)" \
+		"$(grep -vc 'part of: ' "$scratch/segments")"
+	complete "$name: every byte is in a packet that was delivered or merged" every_byte "$bytes"
+	complete "$name: none of them ended otherwise" ended_well
 	in_a nft flush ruleset
 }
 
@@ -134,15 +149,15 @@ retransmission() {
 	read_blocks "$out"
 	check_connection 'retransmission' "$out"
 	read_segments
-	check 'retransmission: every byte is in a packet that was delivered or merged' every_byte "$bytes"
+	complete 'retransmission: every byte is in a packet that was delivered or merged' every_byte "$bytes"
 	equal 'retransmission: one segment is dropped' 1 "$(grep -c $'\tdropped\t' "$scratch/segments")"
 	IFS=$'\t' read -r _ _ offset _ address start _ < <(grep $'\tdropped\t' "$scratch/segments")
 	again=$(awk -F '\t' -v offset="${offset:-none}" '
-		$3 == offset && $2 != "dropped" { print ($2 == "delivered" || $2 == "merged" ? "arrived" : $2) "\t" $7 }' \
+		$3 == offset && $2 != "dropped" && $2 != "transmitted" { print ($2 == "delivered" || $2 == "merged" ? "arrived" : $2) "\t" $7 }' \
 		"$scratch/segments")
 	equal 'retransmission: it is sent again once, and arrives' arrived "$(cut -f 1 <<<"$again")"
 	check 'retransmission: that names what it repeats' \
-		grep -qE "(^|[;	])retransmission of: ${address%%,*} sent at \[${start:-none}\](;|$)" <<<"$again"
+		grep -qE "retransmission of: ${address%%,*} sent at \[${start:-none}\](;|$)" "$scratch/segments"
 	check 'retransmission: the drop has a reason' grep -q '^dropped: ' "$out"
 	check 'retransmission: nothing is called one that was not sent before' only_true_retransmissions
 }
