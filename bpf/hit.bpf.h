@@ -170,8 +170,7 @@ static __always_inline void tell_origins(struct hit *hit, struct nt_event *ev, s
 
 static __always_inline void tell_parent(struct hit *hit, struct nt_event *ev)
 {
-	u32 zero = 0;
-	struct cut *cut = bpf_map_lookup_elem(&cuts, &zero);
+	struct cut *cut = cut_here();
 
 	if (cut && !annotate_parent(ev, cut->skb, cut->id))
 		hit->lost = true;
@@ -261,13 +260,17 @@ static __always_inline void hit_close(struct hit *hit)
 }
 
 /* Whoever is made of this packet in the function that begins here. */
-static __always_inline void note_cut(struct sk_buff *skb, const struct nt_tracked *t)
+static __always_inline void note_cut(struct sk_buff *skb, u32 probe, const struct nt_tracked *t)
 {
 	void *head = BPF_CORE_READ(skb, head);
-	struct nt_flow flow;
+	struct cut *cut = cut_here();
 
-	read_flow_at(skb, head, BPF_CORE_READ(skb, network_header), false, &flow);
-	cut_note(skb, t->id, &flow);
+	if (!cut)
+		return;
+	cut->skb = (u64)skb;
+	cut->id = t->id;
+	cut->segments = probe == NT_PROBE_skb_segment;
+	read_flow_at(skb, head, BPF_CORE_READ(skb, network_header), false, &cut->flow);
 }
 
 /* A hit whose event carries nothing but itself. */
@@ -277,7 +280,7 @@ static __always_inline void on_hit(void *ctx, struct sk_buff *skb, u32 flags, u3
 
 	hit_open(&hit, ctx, skb, flags, probe, t, false);
 	if (hit.t && (flags & NT_P_CUTS))
-		note_cut(skb, hit.t);
+		note_cut(skb, probe, hit.t);
 	hit_close(&hit);
 }
 

@@ -34,12 +34,12 @@ struct {
 	__type(value, struct origins);
 } origins SEC(".maps");
 
-/* The packet of ours that was last cut into pieces on this CPU. */
+/* The packet of ours that was last cut into pieces on this CPU, and its headers then. */
 struct cut {
 	u64 skb;
 	u32 id;
-	u32 saddr, daddr; /* the last words of the addresses, which the pieces share */
-	u32 l4_proto;
+	u32 segments; /* else fragments */
+	struct nt_flow flow;
 };
 
 struct {
@@ -87,33 +87,46 @@ static __always_inline struct origins *origins_of(struct sk_buff *skb)
 	return o && o->n && o->sk == (u64)BPF_CORE_READ(skb, sk) ? o : NULL;
 }
 
-static __always_inline void cut_note(struct sk_buff *skb, u32 id, const struct nt_flow *flow)
+static __always_inline struct cut *cut_here(void)
 {
 	u32 zero = 0;
-	struct cut *cut = bpf_map_lookup_elem(&cuts, &zero);
 
-	if (!cut)
-		return;
-	cut->skb = (u64)skb;
-	cut->id = id;
-	cut->saddr = flow->saddr[3];
-	cut->daddr = flow->daddr[3];
-	cut->l4_proto = flow->l4_proto;
+	return bpf_map_lookup_elem(&cuts, &zero);
+}
+
+static __always_inline bool same_ends(const struct nt_flow *a, const struct nt_flow *b)
+{
+	return a->saddr[3] == b->saddr[3] && a->daddr[3] == b->daddr[3] && a->l3_proto == b->l3_proto &&
+	       a->l4_proto == b->l4_proto;
+}
+
+/* A segment carries bytes of the whole, or, of UDP, is at least of its flow. */
+static __always_inline bool is_segment(const struct nt_flow *flow, const struct nt_flow *whole)
+{
+	if (flow->sport != whole->sport || flow->dport != whole->dport)
+		return false;
+	return flow->l4_proto != NT_IP_TCP || flow->tcp_seq - whole->tcp_seq < whole->payload_bytes;
+}
+
+/* IPv4 has the identification from the whole; IPv6 gives it when it cuts. */
+static __always_inline bool is_fragment(const struct nt_flow *flow, const struct nt_flow *whole)
+{
+	return flow->fragment && (flow->l3_proto != NT_ETH_IPV4 || flow->ip_id == whole->ip_id);
 }
 
 /*
- * The packet that this one was cut out of, or NULL. Whole packets begin further up: one that
- * begins at the driver is a segment, and elsewhere only a fragment can be a piece.
+ * The packet that this one was cut out of, or NULL. The driver's probe is the first to see a segment,
+ * and the only one at which a segment can begin.
  */
 static __always_inline struct cut *cut_of(const struct nt_flow *flow, u32 probe)
 {
-	u32 zero = 0;
-	struct cut *cut = bpf_map_lookup_elem(&cuts, &zero);
+	struct cut *cut = cut_here();
 
-	if (!cut || !cut->id || (probe != NT_PROBE_net_dev_start_xmit && !flow->fragment))
+	if (!cut || !cut->id || !same_ends(flow, &cut->flow))
 		return NULL;
-	return cut->saddr == flow->saddr[3] && cut->daddr == flow->daddr[3] && cut->l4_proto == flow->l4_proto ?
-		       cut : NULL;
+	if (probe == NT_PROBE_net_dev_start_xmit)
+		return cut->segments && is_segment(flow, &cut->flow) ? cut : NULL;
+	return !cut->segments && is_fragment(flow, &cut->flow) ? cut : NULL;
 }
 
 #endif

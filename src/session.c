@@ -301,7 +301,7 @@ static void say_totals(const struct session *session, const struct tracer_losses
 		log_say("%llu malformed records were ignored", session->malformed);
 }
 
-/* Probes which the plan attaches and the kernel does not. */
+/* Probes which the plan attaches and the kernel does not: counted in any case, and --probes tells them, too. */
 static void say_refused(const struct session *session)
 {
 	unsigned int i;
@@ -328,7 +328,8 @@ static int run(struct session *session, const struct scope_terms *terms)
 	}
 	if (err)
 		return err;
-	say_refused(session);
+	if (session->options->verbose)
+		say_refused(session);
 	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->prepared.plan->backend),
 		tracer_attached(session->tracer), tracer_skipped(session->tracer));
 	err = trace(session);
