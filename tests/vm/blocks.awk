@@ -12,7 +12,7 @@
 # The rules: only headers, events, footers and blank lines occur; the packet is one of the forms below; within a
 # block every line names the same packet, whose addresses and ports may change only with -v nat=1; time never runs
 # backwards; each span is the time since the event before, and the total that from first to last; exactly one outcome;
-# the block says that it is incomplete if and only if its outcome says so.
+# the block says that it is incomplete if and only if its outcome says so, or that it was evicted.
 
 function bad(reason, text) { printf "bad\t%d\t%s\t%s\n", NR, reason, text == "" ? $0 : text }
 
@@ -68,7 +68,7 @@ function end_block(echo) {
 	inside = 0
 	if (!events) bad("a block without events", header)
 	if (outcome == "") bad("a block without outcome", header)
-	if ((outcome == "incomplete") != said_incomplete) bad("incomplete in one place only", header)
+	if ((outcome == "incomplete" || outcome == "evicted") != said_incomplete) bad("incomplete in one place only", header)
 	if (said_incomplete) incomplete++
 	if (total != "") {
 		span = microseconds(total)

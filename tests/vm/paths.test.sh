@@ -106,7 +106,7 @@ journey() {
 	select_packets "$first"
 	equal "$name: one block" 1 "${#selected[@]}"
 	((${#selected[@]} == 1)) || return 0
-	equal "$name: its outcome" "$4" "$(packet_field 2)"
+	check "$name: its outcome is $4" grep -xE "${4// or /|}" <<<"$(packet_field 2)"
 	if [[ $last == same ]]; then
 		equal "$name: always the same addresses" 1 "$(packet_texts | wc -l)"
 	else
@@ -142,10 +142,14 @@ udp_journeys() {
 # tcp_journeys NAME FROM TO SEEN_FROM SEEN_TO: the packets of each kind, once each; the connection has one with data.
 tcp_journeys() {
 	local way="$link $forward4 $link $in4" there="^TCP: $4:[0-9]+ -> $5:5003 " back="^TCP: $3:5003 -> $2:[0-9]+ "
+	# With data still in the queue a FIN joins it, or waits there for the reader.
+	local taken='consumed or merged or delivered'
 	journey "$1 SYN" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:S$" "$there" consumed "$out4 $way tcp_v4_rcv $lost"
 	journey "$1 SYN-ACK" "^TCP: $5:5003 -> $4:[0-9]+ .*flags:SA$" "$back" consumed "$out4 $way tcp_v4_rcv $lost"
-	journey "$1 data" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:PA, len:6$" "$there" delivered "$out4 $way tcp_v4_rcv $reader $lost"
-	journey "$1 FIN" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:FA$" "$there" consumed "$out4 $way tcp_v4_rcv $lost"
+	journey "$1 data" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:PA, len:6$" "$there" delivered \
+		"$out4 $way tcp_v4_rcv $reader $lost"
+	journey "$1 FIN" "^TCP: $2:[0-9]+ -> $3:5003 .*flags:FA$" "$there" "$taken" \
+		"$out4 $way tcp_v4_rcv $lost"
 }
 
 everything() {
@@ -156,7 +160,8 @@ everything() {
 	check 'none is incomplete' none_incomplete "$scratch/all"
 	check 'nothing is lost' grep -q 'lost: ring 0, map 0, id 0,' "$scratch/all.err"
 	udp_journeys 'UDP' "$out4" "$link" "$in4 $udp" 10.7.4.1 10.7.4.2 5001
-	udp_journeys 'UDP over IPv6' "$out6" "$link" "$in6 udpv6_rcv __udp_enqueue_schedule_skb" '[[]fd07:4::1[]]' '[[]fd07:4::2[]]' 5001
+	udp_journeys 'UDP over IPv6' "$out6" "$link" "$in6 udpv6_rcv __udp_enqueue_schedule_skb" \
+		'[[]fd07:4::1[]]' '[[]fd07:4::2[]]' 5001
 	ping6_journeys 'IPv6 ping' 1 "$link" "$link" fd07:4::1 fd07:4::2
 	ping4_journeys 'forwarded ping' 2 "$routed4" "$routed4" 10.7.1.2 10.7.2.2
 	ping6_journeys 'forwarded IPv6 ping' 3 "$routed6" "$routed6" fd07:1::2 fd07:2::2
