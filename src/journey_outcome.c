@@ -64,18 +64,35 @@ static const struct nt_anno_DROP *drop_of(const struct journey_event *event)
 	return NULL;
 }
 
+static bool has_reason(const struct journey *journey, const struct nt_anno_DROP *drop)
+{
+	const char *reason = journey->dict ? dict_get(journey->dict, DICT_DROP_REASON, drop->reason) : NULL;
+
+	return drop->reason != NT_DROP_REASON_UNKNOWN && (!reason || strcmp(reason, "NOT_SPECIFIED") != 0);
+}
+
 /*
- * Outside of an established connection tcp_rcv_state_process frees an
- * acknowledgement it has processed with kfree_skb and no reason (since 5.17; silently before).
+ * Some handlers free what they have used with kfree_skb and no reason: until 6.1
+ * icmpv6_rcv, and since 5.17, outside of established connections, tcp_rcv_state_process. What was
+ * handed to the handler behind them was used; of a segment only the acknowledgement was.
  */
-static bool is_used_ack(const struct journey *journey, u64 skb)
+static bool is_used(const struct journey *journey, u64 skb)
 {
 	const struct journey_event *end = &journey->events[journey->n_events - 1];
 	const struct nt_anno_DROP *drop = drop_of(end);
-	const char *reason = drop && journey->dict ? dict_get(journey->dict, DICT_DROP_REASON, drop->reason) : NULL;
 
-	return journey->n_events > 1 && end[-1].skb == skb && end[-1].probe == NT_PROBE_tcp_ack && journey->n_flows &&
-	       !journey->flows[end->flow].payload_bytes && reason && !strcmp(reason, "NOT_SPECIFIED");
+	if (!drop || has_reason(journey, drop) || journey->n_events < 2 || end[-1].skb != skb)
+		return false;
+	switch (end[-1].probe) {
+	case NT_PROBE_icmpv6_echo_reply:
+	case NT_PROBE_icmpv6_notify:
+	case NT_PROBE_ndisc_rcv:
+		return true;
+	case NT_PROBE_tcp_ack:
+		return journey->n_flows && !journey->flows[end->flow].payload_bytes;
+	default:
+		return false;
+	}
 }
 
 /*
@@ -98,7 +115,7 @@ enum outcome member_outcome(const struct journey *journey, const struct journey_
 	case NT_PROBE_kfree_skb:
 		if (is_listed(journey))
 			return OUTCOME_MERGED;
-		return is_used_ack(journey, member->skb) ? OUTCOME_CONSUMED : OUTCOME_DROPPED;
+		return is_used(journey, member->skb) ? OUTCOME_CONSUMED : OUTCOME_DROPPED;
 	case NT_PROBE_napi_reuse_skb:
 	case NT_PROBE_skb_morph:
 	case NT_PROBE_kfree_skb_partial:

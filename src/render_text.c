@@ -171,6 +171,15 @@ static bool may_arrive(const struct journey *journey, const struct journey_event
 	return (drop->flags & NT_F_SHARED) && !watched;
 }
 
+/* Of the last sk_buff that had this address. */
+static enum outcome outcome_of(const struct journey *journey, u64 skb)
+{
+	for (size_t i = journey->n_members; i-- > 0;)
+		if (journey->members[i].skb == skb)
+			return journey->members[i].outcome;
+	return OUTCOME_INCOMPLETE;
+}
+
 /*
  * icmp_rcv drops what nobody took although a raw socket has its clone, and a
  * bridge or a tap may drop theirs: no packet is lost while another of its skbs arrives.
@@ -179,9 +188,9 @@ static void put_drop_kind(struct text *text, const struct journey *journey, cons
 {
 	if (text->at_once && may_arrive(journey, event))
 		put_literal(text, "this clone is dropped by the kernel, ");
-	else if (!text->at_once && journey->outcome == OUTCOME_MERGED)
+	else if (!text->at_once && outcome_of(journey, event->skb) == OUTCOME_MERGED)
 		put_literal(text, "freed with the packet that it became part of, ");
-	else if (!text->at_once && arrived(journey->outcome) && journey->n_members == 1)
+	else if (!text->at_once && outcome_of(journey, event->skb) == OUTCOME_CONSUMED)
 		put_literal(text, "the kernel is done with it, ");
 	else if (!text->at_once && arrived(journey->outcome))
 		put_literal(text, "nobody wanted this clone, ");
