@@ -100,21 +100,12 @@ static __always_inline bool annotate_origin(struct nt_event *ev, u64 ts_ns, u32 
 	return true;
 }
 
-static __always_inline bool annotate_parent(struct nt_event *ev, u64 skb, u32 id)
-{
-	ANNOTATION_RECORD(PARENT, record) = RESERVE(record, PARENT, ev);
+_Static_assert(sizeof(struct nt_anno_PARENT) == sizeof(struct nt_anno_MERGE), "both name another packet");
 
-	if (!record)
-		return false;
-	record->payload.skb = skb;
-	record->payload.id = id;
-	emit_commit(record);
-	return true;
-}
-
-static __always_inline bool annotate_merge(struct nt_event *ev, u64 skb, u32 id)
+/* PARENT or MERGE */
+static __always_inline bool annotate_link(struct nt_event *ev, u16 type, u64 skb, u32 id)
 {
-	ANNOTATION_RECORD(MERGE, record) = RESERVE(record, MERGE, ev);
+	ANNOTATION_RECORD(MERGE, record) = annotation_reserve(ev, sizeof(*record), type, sizeof(record->payload));
 
 	if (!record)
 		return false;

@@ -78,7 +78,7 @@ static __always_inline int on_merge(void *ctx, u32 probe, struct sk_buff *into, 
 	other = find_tracked(into);
 	probe = probe_here(ctx, probe);
 	if (hit_open(&hit, ctx, skb, probe_flags[probe] & (NT_P_AT_DATA | NT_P_NO_DEV), probe, t, true))
-		hit.sent = annotate_merge(&hit.ev, (u64)into, other ? other->id : 0);
+		hit.sent = annotate_link(&hit.ev, NT_ANNO_MERGE, (u64)into, other ? other->id : 0);
 	hit_close(&hit);
 	return 0;
 }

@@ -180,7 +180,7 @@ static __always_inline void tell_parent(struct hit *hit, struct nt_event *ev)
 {
 	struct cut *cut = cut_here();
 
-	if (cut && !annotate_parent(ev, cut->skb, cut->id))
+	if (cut && !annotate_link(ev, NT_ANNO_PARENT, cut->skb, cut->id))
 		hit->lost = true;
 }
 
