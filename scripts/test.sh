@@ -38,7 +38,7 @@ stage() {
 # shellcheck disable=SC2317 # called through stage
 native_tests() {
 	local test failed=0
-	for test in tests/native/*.sh; do
+	for test in tests/native/*.test.sh; do
 		bash "$test" || failed=1
 	done
 	return "$failed"

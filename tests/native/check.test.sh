@@ -2,14 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The machine's own kernel: --check and --probes say what can be traced here, which a trace then does.
 set -u
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-NETTRACE=${NETTRACE:-$repo/build/nettrace}
-# shellcheck source-path=SCRIPTDIR source=../vm/lib.sh
-. "$repo/tests/vm/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=../vm/blocks.sh
-. "$repo/tests/vm/blocks.sh"
-# The topology is a guest's, this machine may have namespaces of the same names.
-topology_down() { :; }
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
 "$nettrace" --check >"$scratch/out" 2>"$scratch/err"
 status=$?
@@ -41,7 +35,7 @@ check '--check --backend tracepoint: as asked for' grep -qx 'backend           t
 equal '--probes: status 0, silent on stderr' '0 0' "$? $(wc -c <"$scratch/err")"
 equal '--probes: as many attach as --check says' "$(awk '{ print $3 }' <<<"$verdict")" "$(grep -c ' attach  ' "$scratch/probes")"
 equal '--probes: each row once' '' "$(awk '{ print $1 }' "$scratch/probes" | sort | uniq -d)"
-if start_nettrace "$scratch/trace" -p icmp 2>"$scratch/start"; then
+if start_nettrace "$scratch/trace" --addr 127.0.0.1 2>"$scratch/start"; then
 	stop_nettrace
 	check 'a trace attaches what --check says' grep -qF "tracing, $verdict" "$scratch/trace.err"
 else

@@ -4,14 +4,8 @@
 # otherwise. On the machine's own kernel, in its own namespaces.
 # shellcheck disable=SC2016 # scripts of other shells
 set -u
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-NETTRACE=${NETTRACE:-$repo/build/nettrace}
-# shellcheck source-path=SCRIPTDIR source=../vm/lib.sh
-. "$repo/tests/vm/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=../vm/blocks.sh
-. "$repo/tests/vm/blocks.sh"
-# The topology is a guest's, this machine may have namespaces of the same names.
-topology_down() { :; }
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
 # told NAME STATUS WANTED COMMAND...: that status, nothing on stdout, and one line on stderr which has WANTED in it.
 told() {

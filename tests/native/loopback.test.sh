@@ -2,14 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The machine's own kernel, which may lack kprobes: `nettrace -p icmp --addr 127.0.0.1 -c 4` prints exactly four journeys.
 set -u
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-NETTRACE=${NETTRACE:-$repo/build/nettrace}
-# shellcheck source-path=SCRIPTDIR source=../vm/lib.sh
-. "$repo/tests/vm/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=../vm/blocks.sh
-. "$repo/tests/vm/blocks.sh"
-# The topology is a guest's, this machine may have namespaces of the same names.
-topology_down() { :; }
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
 if ((EUID != 0)); then
 	skip 'four journeys on loopback' 'not root'

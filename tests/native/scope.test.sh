@@ -2,13 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # -i, --netns and --netns-current on this machine: pings to 127.0.0.1 in this namespace, to 127.0.0.2 in another.
 set -u
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-NETTRACE=${NETTRACE:-$repo/build/nettrace}
-# shellcheck source-path=SCRIPTDIR source=../vm/lib.sh
-. "$repo/tests/vm/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=../vm/blocks.sh
-. "$repo/tests/vm/blocks.sh"
-topology_down() { :; } # a guest's
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
 pids=()
 end_pings() {
 	kill "${pids[@]}"
