@@ -253,11 +253,7 @@ static __always_inline void read_arp(const struct linear *from, u32 offset, stru
 	__builtin_memcpy(&flow->daddr[3], arp.target, 4);
 }
 
-/*
- * The headers found at an offset from skb->head; all zero if they are not readable.
- * `received`: lengths are filled in and the data may be padded; a VLAN tag stands where data points.
- */
-static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, bool received,
+static __always_inline void read_layers(struct sk_buff *skb, void *head, u32 offset, bool received,
 					 struct nt_flow *flow)
 {
 	struct linear from = {.head = head, .tail = BPF_CORE_READ(skb, tail)};
@@ -284,6 +280,28 @@ static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 of
 		read_arp(&from, offset, flow);
 	else if (protocol != swap16(NT_ETH_IPV4) && protocol != swap16(NT_ETH_IPV6))
 		flow->l3_proto = swap16(protocol);
+}
+
+/* Zero, which the verifier does not know. */
+u32 unknown_zero = 0;
+
+/*
+ * The headers found at an offset from skb->head; all zero if they are not readable.
+ * `received`: lengths are filled in and the data may be padded; a VLAN tag stands where data points.
+ *
+ * What the verifier knows of the result differs from path to path, and it would walk all that
+ * follows once for each: so it is made to forget.
+ */
+static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, bool received,
+					 struct nt_flow *flow)
+{
+	u32 zero = *(volatile u32 *)&unknown_zero, i;
+	u32 *words = (u32 *)flow;
+
+	read_layers(skb, head, offset, received, flow);
+#pragma unroll
+	for (i = 0; i < sizeof(*flow) / sizeof(*words); i++)
+		words[i] |= zero;
 }
 
 /*

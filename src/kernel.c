@@ -21,9 +21,61 @@ struct module_types {
 
 struct kernel {
 	struct btf *btf;
+	/* Ids of functions and of tracepoints' typedefs by the hash of their names; 0: an empty slot. */
+	u32 *functions;
+	u32 mask;
 	struct module_types *modules; /* those that were asked for */
 	unsigned int n_modules;
 };
+
+static u32 hash_name(const char *name)
+{
+	u32 hash = 2166136261u; /* FNV-1a */
+
+	while (*name)
+		hash = (hash ^ (unsigned char)*name++) * 16777619u;
+	return hash;
+}
+
+/* libbpf looks through all of a hundred thousand types for each name. */
+static int index_functions(struct kernel *kernel)
+{
+	u32 n = btf__type_cnt(kernel->btf), slots = 1, id, slot;
+
+	while (slots < n)
+		slots *= 2;
+	kernel->functions = calloc(slots, sizeof(*kernel->functions));
+	if (!kernel->functions)
+		return -ENOMEM;
+	kernel->mask = slots - 1;
+	for (id = 1; id < n; id++) {
+		const struct btf_type *type = btf__type_by_id(kernel->btf, id);
+		const char *name = btf__name_by_offset(kernel->btf, type->name_off);
+
+		if (!btf_is_func(type) && (!btf_is_typedef(type) || strncmp(name, "btf_trace_", strlen("btf_trace_"))))
+			continue;
+		slot = hash_name(name) & kernel->mask;
+		while (kernel->functions[slot])
+			slot = (slot + 1) & kernel->mask;
+		kernel->functions[slot] = id;
+	}
+	return 0;
+}
+
+/* A function, or a tracepoint's typedef; 0 if there is none. */
+static u32 find_function(const struct kernel *kernel, const char *name, bool is_function)
+{
+	u32 slot = hash_name(name) & kernel->mask;
+
+	for (; kernel->functions[slot]; slot = (slot + 1) & kernel->mask) {
+		const struct btf_type *type = btf__type_by_id(kernel->btf, kernel->functions[slot]);
+
+		if (btf_is_func(type) == is_function &&
+		    !strcmp(btf__name_by_offset(kernel->btf, type->name_off), name))
+			return kernel->functions[slot];
+	}
+	return 0;
+}
 
 int kernel_open(struct kernel **ret_kernel)
 {
@@ -38,6 +90,11 @@ int kernel_open(struct kernel **ret_kernel)
 		free(kernel);
 		return err;
 	}
+	err = index_functions(kernel);
+	if (err) {
+		kernel_free(kernel);
+		return err;
+	}
 	*ret_kernel = kernel;
 	return 0;
 }
@@ -49,6 +106,7 @@ void kernel_free(struct kernel *kernel)
 	while (kernel->n_modules)
 		btf__free(kernel->modules[--kernel->n_modules].btf);
 	free(kernel->modules);
+	free(kernel->functions);
 	btf__free(kernel->btf);
 	free(kernel);
 }
@@ -80,15 +138,16 @@ bool kernel_counts_misses(const struct kernel *kernel)
 }
 
 /* The prototype of a tracepoint's probe function: its first parameter is the tracer's own. */
-static const struct btf_type *tracepoint_prototype(const struct btf *btf, const char *name)
+static const struct btf_type *tracepoint_prototype(const struct kernel *kernel, const char *name)
 {
+	const struct btf *btf = kernel->btf;
 	const struct btf_type *type;
 	char typedef_name[96];
-	int id;
+	u32 id;
 
 	snprintf(typedef_name, sizeof(typedef_name), "btf_trace_%s", name);
-	id = btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF);
-	type = id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
+	id = find_function(kernel, typedef_name, false);
+	type = id ? btf__type_by_id(btf, id) : NULL;
 	type = type ? btf__type_by_id(btf, type->type) : NULL;
 	type = type && btf_is_ptr(type) ? btf__type_by_id(btf, type->type) : NULL;
 	return type && btf_is_func_proto(type) ? type : NULL;
@@ -96,7 +155,7 @@ static const struct btf_type *tracepoint_prototype(const struct btf *btf, const 
 
 bool kernel_has_drop_reason(const struct kernel *kernel)
 {
-	const struct btf_type *prototype = tracepoint_prototype(kernel->btf, "kfree_skb");
+	const struct btf_type *prototype = tracepoint_prototype(kernel, "kfree_skb");
 
 	return prototype && btf_vlen(prototype) >= 4;
 }
@@ -115,11 +174,15 @@ static bool is_skb_pointer(const struct btf *btf, u32 id)
 }
 
 /* NULL if BTF has no such function. */
-static const struct btf_type *prototype_of(const struct btf *btf, const char *function)
+static const struct btf_type *prototype_of(const struct kernel *kernel, const struct btf *btf, const char *function)
 {
-	int id = function ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : 0;
-	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
+	int id = 0;
+	const struct btf_type *type;
 
+	if (function)
+		id = btf == kernel->btf ? (int)find_function(kernel, function, true)
+					: btf__find_by_name_kind(btf, function, BTF_KIND_FUNC);
+	type = id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
 	type = type ? btf__type_by_id(btf, type->type) : NULL;
 	return type && btf_is_func_proto(type) ? type : NULL;
 }
@@ -162,16 +225,16 @@ static const struct btf *module_btf(struct kernel *kernel, const char *name)
 static void find_arguments(struct kernel *kernel, const struct probe_row *row, struct probe_facts *facts)
 {
 	const struct btf *btf = kernel->btf;
-	const struct btf_type *prototype = prototype_of(btf, row->name);
+	const struct btf_type *prototype = prototype_of(kernel, btf, row->name);
 
 	facts->arg = facts->n_args = PROBE_ARG_UNKNOWN;
 	if (!prototype)
-		prototype = prototype_of(btf, row->alias);
+		prototype = prototype_of(kernel, btf, row->alias);
 	if (!prototype && facts->symbol.n && facts->symbol.places[0].module[0]) {
 		btf = module_btf(kernel, facts->symbol.places[0].module);
-		prototype = btf ? prototype_of(btf, row->name) : NULL;
+		prototype = btf ? prototype_of(kernel, btf, row->name) : NULL;
 		if (btf && !prototype)
-			prototype = prototype_of(btf, row->alias);
+			prototype = prototype_of(kernel, btf, row->alias);
 	}
 	if (!prototype)
 		return;
@@ -225,7 +288,7 @@ int kernel_gather_facts(struct kernel *kernel, const struct probe_table *probes,
 
 		matches[2 * probe].wanted = row->name;
 		matches[2 * probe + 1].wanted = row->alias ? row->alias : "";
-		ret_facts[probe].tracepoint = tracepoint_prototype(kernel->btf, row->name) != NULL;
+		ret_facts[probe].tracepoint = tracepoint_prototype(kernel, row->name) != NULL;
 	}
 	for (i = 0; i < N_VARIABLES; i++) {
 		matches[2 * n + i].wanted = variable_names[i];
