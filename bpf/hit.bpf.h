@@ -121,6 +121,8 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 		if (sight.announced)
 			track_restore(t, probe);
 		if (print) {
+			if (print != t->print) /* NAT whose function has no probe here */
+				t->flags |= NT_T_RESHOW;
 			t->print = print;
 			t->network = network;
 		}
@@ -261,6 +263,8 @@ static __always_inline void hit_close(struct hit *hit)
 		t->flags &= ~(NT_T_NEW | NT_T_LOST | NT_T_RESHOW | NT_T_PIECE);
 	if (!hit->sent || hit->lost)
 		t->flags |= NT_T_LOST;
+	if (hit->flags & NT_P_REWRITES)
+		t->flags |= NT_T_RESHOW;
 	if (hit->flags & NT_P_CLONES)
 		head_hold(t);
 	if (hit->flags & NT_P_REHEADS)

@@ -69,6 +69,8 @@ enum nt_stage {
 /* A packet is cut into pieces here, which are other packets. */
 #define NT_P_CUTS 0x200u
 
+/* Headers are rewritten here: the next event shows them. */
+#define NT_P_REWRITES 0x2000u
 /* No packet of another protocol comes here, in a tunnel neither: left out if the filter asks for another. */
 #define NT_P_TCP 0x400u
 #define NT_P_UDP 0x800u

@@ -81,7 +81,11 @@ static bool is_used(const struct journey *journey, u64 skb)
 	const struct journey_event *end = &journey->events[journey->n_events - 1];
 	const struct nt_anno_DROP *drop = drop_of(end);
 
-	if (!drop || has_reason(journey, drop) || journey->n_events < 2 || end[-1].skb != skb)
+	if (!drop || journey->n_events < 2 || end[-1].skb != skb)
+		return false;
+	if (end[-1].probe == NT_PROBE_tcp_queue_rcv) /* a FIN is queued when it has done its work, and not read */
+		return journey->n_flows && !journey->flows[end->flow].payload_bytes;
+	if (has_reason(journey, drop))
 		return false;
 	switch (end[-1].probe) {
 	case NT_PROBE_icmpv6_echo_reply:

@@ -198,13 +198,24 @@ static bool is_learned(struct scope *scope, const struct journey *journey)
 	return false;
 }
 
+/*
+ * A raw socket is given every packet of its protocol, other processes' answers to pings among them: who
+ * reads there tells nothing, but the answer to what the process sent is of a flow that was learned.
+ */
+static bool is_overheard(const struct journey *journey, const struct journey_event *event)
+{
+	const struct probe_row *row = probe_table_row(journey->probes, event->probe);
+
+	return row && row->stage == NT_STAGE_READER && !nt_flow_has_ports(&journey->flows[event->flow]);
+}
+
 static bool is_of_process(struct scope *scope, const struct journey *journey)
 {
 	bool found = false;
 	size_t i;
 
 	for (i = 0; i < journey->n_events; i++) {
-		if (is_by(&journey->events[i], scope->terms.pid)) {
+		if (is_by(&journey->events[i], scope->terms.pid) && !is_overheard(journey, &journey->events[i])) {
 			learn_event(scope, journey, i);
 			found = true;
 		}

@@ -62,7 +62,7 @@ check_here() {
 # Every row once, in a known state, with where or why; the totals are those of the lines.
 listing_is_sound() {
 	awk '/^[0-9]+ probes, / { totals = $1 " " $5 " " $7 " " $9; next }
-		totals || NF < 5 || seen[$1]++ || $2 !~ /^(attach|skip|unused)$/ || $3 !~ /^(function|tracepoint)$/ { print "bad:", $0; bad = 1 }
+		totals || NF < 5 || seen[$1]++ || $2 !~ /^(attach|skip|unused)$/ || $3 !~ /^(function|tracepoint|none)$/ { print "bad:", $0; bad = 1 }
 		{ n[$2]++; rows++ }
 		END {
 			counted = rows " " n["attach"]+0 " " n["skip"]+0 " " n["unused"]+0
@@ -106,7 +106,7 @@ traced() {
 	equal '--probe: two packets, two blocks' '2 0' "$n_blocks $n_incomplete"
 	check '--probe: well-formed' all_well_formed
 	path=$(functions_of request 1)
-	check '--probe: its events are where they belong' eval "[[ '$path' == *' dev_hard_start_xmit eth_type_trans '* ]]"
+	check '--probe: its events are where they belong' eval "[[ '$path' == *' net_dev_start_xmit eth_type_trans '* ]]"
 	check '--probe: a probe of the table may be named' eval "[[ '$path ' == *' ip_rcv_core '* ]]"
 	check '--exclude: no event of it' eval "[[ '$path ' != *' ip_rcv '* ]]"
 }
@@ -125,7 +125,7 @@ unknown_names() {
 	check 'unknown --probe with --check: near names' grep -q '; did you mean ip_local_deliver, ip_local_deliver_finish?$' "$scratch/err"
 	refused "--probe: 'do_exit' takes no packet: it has no argument of type struct sk_buff *" -p icmp --probe do_exit
 	refused "--exclude: no probe 'icmp_echoo'; did you mean icmp_echo?" --exclude icmp_echoo --probes
-	refused "--exclude: no probe 'ip_local'; did you mean ip_local_deliver, ip_local_deliver_finish, __ip_local_out?" --exclude ip_rcv,ip_local
+	refused "--exclude: no probe 'ip_local'; did you mean ip_local_deliver, ip_local_deliver_finish, ip6_local_out?" --exclude ip_rcv,ip_local
 	run -p icmp --probe icmp_echo --backend tracepoint
 	equal '--probe with --backend tracepoint: status' 2 "$status"
 }
