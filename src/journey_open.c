@@ -342,6 +342,7 @@ static int attach_note(struct open_journey *open, const struct nt_event *record,
 	const struct nt_annotation *annotation = (const struct nt_annotation *)record;
 	const struct annotation_type *type;
 	struct journey_note *note, **tail;
+	int err;
 
 	if (size < sizeof(*annotation))
 		return -EINVAL;
@@ -359,11 +360,14 @@ static int attach_note(struct open_journey *open, const struct nt_event *record,
 	memcpy(note + 1, annotation + 1, type->size_bytes);
 	terminate_strings(type, (char *)(note + 1));
 	*note = (struct journey_note){.type = annotation->type, .payload = note + 1};
+	open->n_notes++; /* its memory is taken even if it turns out to be malformed */
+	err = take_note(open, note, bytes);
+	if (err)
+		return err;
 	for (tail = &open->journey.events[open->journey.n_events - 1].notes; *tail;)
 		tail = &(*tail)->next;
 	*tail = note;
-	open->n_notes++;
-	return take_note(open, note, bytes);
+	return 0;
 }
 
 static const struct nt_anno_DROP *last_drop(const struct open_journey *open)

@@ -6,22 +6,25 @@
 #define SEGMENTS_MAX 65536u
 #define CONNECTIONS_MAX 8192u
 
-/* Of one direction of one connection, newest first; `older` is an index plus 1, 0 at the end. */
+/* Segments are numbered from 1 in the order in which they are noted; a number's place is used again. */
 struct segment {
 	struct journey_link journey;
-	u64 connection;
+	u64 older; /* the number of the one before it in the same direction of the same connection, or 0 */
 	u32 seq, end;
-	u32 older;
+	u32 end_before; /* behind the highest sequence number of all those before it */
 };
 
+/* One direction of it. */
 struct connection {
 	u64 key;
-	u32 newest; /* index plus 1 */
+	u64 newest; /* number */
 	u32 end;    /* behind the highest sequence number so far: what begins there repeats nothing */
+	u32 syn_seq;
+	bool syn_seen;
 };
 
 struct segments {
-	u32 next;
+	u64 n; /* noted so far */
 	struct connection connections[CONNECTIONS_MAX];
 	struct segment ring[SEGMENTS_MAX];
 };
@@ -59,57 +62,78 @@ static u32 segment_length(const struct nt_flow *flow)
 	return flow->payload_bytes + !!(flow->tcp_flags & NT_TCP_SYN) + !!(flow->tcp_flags & NT_TCP_FIN);
 }
 
-/* A place that was used again carries a later journey, of any connection. */
-static const struct segment *older_segment(const struct segments *segments, u64 key, u32 at, u64 before_ns)
+/* NULL if it is none or was forgotten. */
+static const struct segment *segment_numbered(const struct segments *segments, u64 number)
 {
-	const struct segment *segment = at ? &segments->ring[at - 1] : NULL;
+	if (!number || segments->n - number >= SEGMENTS_MAX)
+		return NULL;
+	return &segments->ring[number % SEGMENTS_MAX];
+}
 
-	return segment && segment->connection == key && segment->journey.ts_ns <= before_ns ? segment : NULL;
+/* The lowest bit of every key is set. */
+static size_t connection_place(u64 key)
+{
+	return (key >> 1) % CONNECTIONS_MAX;
+}
+
+/* A SYN with another number than that which began the connection begins one between the same ports. */
+static bool is_same_connection(const struct connection *connection, u64 key, const struct nt_flow *flow)
+{
+	if (connection->key != key)
+		return false;
+	return !(flow->tcp_flags & NT_TCP_SYN) || (connection->syn_seen && connection->syn_seq == flow->tcp_seq);
 }
 
 void segments_note(struct segments *segments, const struct nt_flow *flow, const struct journey_link *journey)
 {
-	u32 length = segment_length(flow), at = segments->next;
+	u32 length = segment_length(flow);
 	u64 key = connection_key(flow);
-	struct connection *connection = &segments->connections[key % CONNECTIONS_MAX];
-	bool syn = flow->tcp_flags & NT_TCP_SYN;
+	struct connection *connection = &segments->connections[connection_place(key)];
 
 	if (!length)
 		return;
-	/* Another connection, or a new one between the same ports. */
-	if (connection->key != key || (syn && connection->end != flow->tcp_seq + length))
-		*connection = (struct connection){.key = key, .end = flow->tcp_seq};
-	segments->ring[at] = (struct segment){
+	if (!is_same_connection(connection, key, flow))
+		*connection = (struct connection){
+			.key = key,
+			.end = flow->tcp_seq,
+			.syn_seq = flow->tcp_seq,
+			.syn_seen = flow->tcp_flags & NT_TCP_SYN,
+		};
+	segments->n++;
+	segments->ring[segments->n % SEGMENTS_MAX] = (struct segment){
 		.journey = *journey,
-		.connection = key,
+		.older = connection->newest,
 		.seq = flow->tcp_seq,
 		.end = flow->tcp_seq + length,
-		.older = connection->newest,
+		.end_before = connection->end,
 	};
-	connection->newest = at + 1;
+	connection->newest = segments->n;
 	if ((s32)(flow->tcp_seq + length - connection->end) > 0)
 		connection->end = flow->tcp_seq + length;
-	segments->next = (at + 1) % SEGMENTS_MAX;
 }
 
-bool segments_find(const struct segments *segments, const struct nt_flow *flow, const struct journey_link *journey,
-		   u32 except, struct journey_link *ret_earlier)
+bool segments_find(const struct segments *segments, const struct nt_flow *flow,
+		   const struct journey_link *journey, u32 except, struct journey_link *ret_earlier)
 {
-	u64 key = connection_key(flow), before_ns = journey->ts_ns;
-	const struct connection *connection = &segments->connections[key % CONNECTIONS_MAX];
+	u64 key = connection_key(flow);
+	const struct connection *connection = &segments->connections[connection_place(key)];
 	const struct segment *segment;
 
 	if (!segment_length(flow) || connection->key != key || (s32)(flow->tcp_seq - connection->end) >= 0)
 		return false;
-	segment = older_segment(segments, key, connection->newest, ~0ull);
+	segment = segment_numbered(segments, connection->newest);
 	while (segment) {
-		if (segment->journey.id != journey->id && segment->journey.id != except &&
-		    segment->journey.ts_ns <= journey->ts_ns && flow->tcp_seq - segment->seq < segment->end - segment->seq) {
-			*ret_earlier = segment->journey;
+		const struct journey_link *sent = &segment->journey;
+
+		if (sent->id != journey->id && sent->id != except && sent->ts_ns <= journey->ts_ns &&
+		    flow->tcp_seq - segment->seq < segment->end - segment->seq) {
+			*ret_earlier = *sent;
 			return true;
 		}
-		before_ns = segment->journey.ts_ns;
-		segment = older_segment(segments, key, segment->older, before_ns);
+		/* The journey itself was noted already, so most searches of data that is new end here at once. */
+		if ((s32)(flow->tcp_seq - segment->end_before) >= 0)
+			return false;
+		segment = segment_numbered(segments, segment->older);
 	}
 	return false;
 }

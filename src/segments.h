@@ -26,7 +26,7 @@ void segments_note(struct segments *segments, const struct nt_flow *flow, const 
  * same segment. It is not that with the id `except` (the packet which this one was cut out
  * of, or 0). False if there is none.
  */
-bool segments_find(const struct segments *segments, const struct nt_flow *flow, const struct journey_link *journey,
-		   u32 except, struct journey_link *ret_earlier);
+bool segments_find(const struct segments *segments, const struct nt_flow *flow,
+		   const struct journey_link *journey, u32 except, struct journey_link *ret_earlier);
 
 #endif
