@@ -9,6 +9,21 @@
 
 #define FENTRY_ARGS_MAX 6
 
+/* A name is better than an alias, but not if it is only that of what the compiler made of the function. */
+static int match_rank(const struct probe_row *row, const struct symbol_match *match)
+{
+	if (!match->n)
+		return 0;
+	return 1 + !strcmp(match->wanted, row->name) + (match->n_exact ? 2 : 0);
+}
+
+void probe_facts_match(struct probe_facts *facts, const struct probe_row *row,
+		       const struct symbol_match *match)
+{
+	if (match_rank(row, match) > match_rank(row, &facts->symbol))
+		facts->symbol = *match;
+}
+
 /* Bits: positions of the packet for which there is a program; see nettrace.bpf.c. */
 #define AT(arg) (1u << (arg))
 
