@@ -98,6 +98,9 @@ $(BUILD)/test_%: tests/unit/test_%.c $(BUILD)/libnettrace.a
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(BUILD)/libnettrace.a -lcmocka
 
+# It looks into the object.
+$(BUILD)/test_probe_programs: $(BUILD)/nettrace.bpf.o
+
 check: $(TESTS:%=$(BUILD)/%) $(BUILD)/pure-check $(DOCS)
 	$(Q)sh tests/unit/run.sh $(TESTS:%=$(BUILD)/%)
 

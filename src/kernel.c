@@ -260,9 +260,8 @@ static void sort_matches_out(const struct symbol_match *matches, size_t n_matche
 		for (probe = 0; matches[i].n && probe < probe_table_count(probes); probe++) {
 			const struct probe_row *row = probe_table_row(probes, probe);
 
-			if ((matches[i].wanted == row->name || matches[i].wanted == row->alias) &&
-			    (!facts[probe].symbol.n || facts[probe].symbol.n_exact < matches[i].n_exact))
-				facts[probe].symbol = matches[i];
+			if (matches[i].wanted == row->name || matches[i].wanted == row->alias)
+				probe_facts_match(&facts[probe], row, &matches[i]);
 		}
 		for (variable = 0; variable < N_VARIABLES; variable++)
 			if (matches[i].wanted == variable_names[variable] && matches[i].n)

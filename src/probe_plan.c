@@ -7,50 +7,74 @@
 
 #include "reason.h"
 
-/* fn_CLASS_argN exist up to this N, and one more of the plain class; see FUNCTIONS in nettrace.bpf.c. */
-#define FUNCTION_ARG_MAX 3
-
 #define FENTRY_ARGS_MAX 6
 
-static const char *function_class(const struct probe_row *row)
+/* A name is better than an alias, but not if it is only that of what the compiler made of the function. */
+static int match_rank(const struct probe_row *row, const struct symbol_match *match)
 {
-	if (!strcmp(row->program, "ORIGIN"))
-		return "origin";
-	if (row->flags & NT_P_CUTS)
-		return "cut";
-	if (row->flags & NT_P_START)
-		return row->flags & NT_P_AT_DATA ? "start_data" : "start";
-	return row->flags & NT_P_SEEK ? "seek" : "plain";
+	if (!match->n)
+		return 0;
+	return 1 + !strcmp(match->wanted, row->name) + (match->n_exact ? 2 : 0);
 }
 
-static const char *annotating_program(const char *program)
+void probe_facts_match(struct probe_facts *facts, const struct probe_row *row,
+		       const struct symbol_match *match)
+{
+	if (match_rank(row, match) > match_rank(row, &facts->symbol))
+		facts->symbol = *match;
+}
+
+/* Bits: positions of the packet for which there is a program; see nettrace.bpf.c. */
+#define AT(arg) (1u << (arg))
+
+struct program_class {
+	const char *name;
+	unsigned int args;
+	bool alone; /* one program that finds the packet by itself: no position in its name */
+};
+
+static const struct program_class *class_of(const struct probe_row *row)
 {
 	static const struct {
-		const char *column, *name;
+		const char *column;
+		struct program_class class;
 	} programs[] = {
-		{"HOOK", "fn_hook"}, {"CHAIN", "fn_chain"}, {"XTABLE", "fn_xtable"}, {"MERGE", "fn_merge"},
-		{"MORPH", "fn_morph"}};
-	size_t i;
+		{"HOOK", {"fn_hook", AT(0), true}},
+		{"CHAIN", {"fn_chain", AT(0), true}},
+		{"XTABLE", {"fn_xtable", AT(0) | AT(1), true}},
+		{"MERGE", {"fn_merge", AT(1), true}},
+		{"MORPH", {"fn_morph", AT(0), true}},
+		{"ORIGIN", {"fn_origin", AT(0) | AT(1), false}},
+	};
+	static const struct program_class cut = {"fn_cut", AT(0) | AT(2), false};
+	static const struct program_class start = {"fn_start", AT(0) | AT(1) | AT(2) | AT(3), false};
+	static const struct program_class start_data = {"fn_start_data", AT(0), false};
+	static const struct program_class seek = {"fn_seek", AT(0) | AT(1) | AT(2) | AT(3), false};
+	static const struct program_class plain = {"fn_plain", AT(0) | AT(1) | AT(2) | AT(3) | AT(4), false};
 
-	for (i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		if (!strcmp(program, programs[i].column))
-			return programs[i].name;
-	return NULL;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		if (!strcmp(row->program, programs[i].column))
+			return &programs[i].class;
+	if (row->flags & NT_P_CUTS)
+		return &cut;
+	if (row->flags & NT_P_START)
+		return row->flags & NT_P_AT_DATA ? &start_data : &start;
+	return row->flags & NT_P_SEEK ? &seek : &plain;
 }
 
 static void name_program(struct probe_plan_entry *entry, enum backend backend, const struct probe_row *row, int arg)
 {
-	const char *annotating = annotating_program(row->program);
+	const struct program_class *class = class_of(row);
 	const char *access = row->access == PROBE_SKB_PP ? "pp" : "arg";
 
 	if (row->kind != PROBE_FN)
 		snprintf(entry->program, sizeof(entry->program), "tp_%s", row->name);
 	else if (backend == BACKEND_FENTRY)
 		snprintf(entry->program, sizeof(entry->program), "fx_%s", row->name);
-	else if (annotating)
-		snprintf(entry->program, sizeof(entry->program), "%s", annotating);
+	else if (class->alone)
+		snprintf(entry->program, sizeof(entry->program), "%s", class->name);
 	else
-		snprintf(entry->program, sizeof(entry->program), "fn_%s_%s%d", function_class(row), access, arg);
+		snprintf(entry->program, sizeof(entry->program), "%s_%s%d", class->name, access, arg);
 }
 
 static void skip(struct probe_plan *plan, struct probe_plan_entry *entry, const char *format, ...)
@@ -103,7 +127,7 @@ static void plan_function(struct probe_plan *plan, struct probe_plan_entry *entr
 		skip(plan, entry, "on this kernel it takes no packet");
 		return;
 	}
-	if (arg > (row->flags & NT_P_CLASS ? FUNCTION_ARG_MAX : FUNCTION_ARG_MAX + 1)) {
+	if (arg >= 32 || !(class_of(row)->args & AT(arg))) {
 		skip(plan, entry, "on this kernel the packet is argument %d", arg);
 		return;
 	}

@@ -21,6 +21,10 @@ struct probe_facts {
 	struct symbol_match symbol;
 };
 
+/* Take what was found by the name of a row or by its alias, if it is better than what was before. */
+void probe_facts_match(struct probe_facts *facts, const struct probe_row *row,
+		       const struct symbol_match *match);
+
 enum probe_state {
 	PROBE_ATTACHES,
 	PROBE_SKIPPED, /* wanted with this backend, but not to be had here */

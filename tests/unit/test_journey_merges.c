@@ -187,7 +187,10 @@ static void freed_in_a_list(void **state)
 	static const struct {
 		u64 location;
 		enum outcome outcome;
-	} cases[] = {{RELEASE, OUTCOME_MERGED}, {LIST, OUTCOME_MERGED}, {ELSEWHERE, OUTCOME_DROPPED}, {1, OUTCOME_DROPPED}};
+	} cases[] = {{RELEASE, OUTCOME_MERGED},
+		     {LIST, OUTCOME_MERGED},
+		     {ELSEWHERE, OUTCOME_DROPPED},
+		     {1, OUTCOME_DROPPED}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
