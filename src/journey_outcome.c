@@ -93,7 +93,8 @@ static bool is_used(const struct journey *journey, u64 skb)
 	case NT_PROBE_ndisc_rcv:
 		return true;
 	case NT_PROBE_tcp_ack:
-		return journey->n_flows && !journey->flows[end->flow].payload_bytes;
+		return drop->reason != NT_DROP_REASON_UNKNOWN && journey->n_flows &&
+		       !journey->flows[end->flow].payload_bytes;
 	default:
 		return false;
 	}
