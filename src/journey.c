@@ -165,10 +165,12 @@ static int hand_on(struct journey_set *set, struct open_journey *open)
 	if (ret)
 		return ret;
 	unlink_open(set, open);
-	if (open_journey_is_over(open))
+	if (open_journey_is_over(open)) {
 		journey_settle(journey, open->drops);
-	else
+	} else {
 		journey->incomplete = true;
+		journey->merged_into = (struct journey_link){0}; /* one clone was, and of others it is not known */
+	}
 	if (!journey->n_flows) {
 		journey->flows = &none;
 		journey->n_flows = 1;

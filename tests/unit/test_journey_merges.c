@@ -166,6 +166,21 @@ static void merge_outweighs_a_drop(void **state)
 	assert_null(kept[0].journey.drop);
 }
 
+/* As long as another skb may yet arrive, the packet is not called merged. */
+static void merge_of_a_clone_and_no_end(void **state)
+{
+	(void)state;
+	event(netif_rx, SKB_A, START);
+	event(skb_clone, SKB_A, 0);
+	event(ip_rcv, SKB_B, 0);
+	tries_merge(1, NT_PROBE_skb_try_coalesce, SKB_B, 7);
+	event(kfree_skb_partial, SKB_B, END | SHARED);
+	assert_int_equal(journey_set_finish(set), 0);
+	expect_one(OUTCOME_INCOMPLETE, 5, 2, true);
+	assert_int_equal(kept[0].members[1].outcome, OUTCOME_MERGED);
+	assert_int_equal(kept[0].journey.merged_into.id, 0);
+}
+
 /* Reassembly: the skb of the last fragment becomes the whole packet, and a clone of it a fragment. */
 static void morphed(void **state)
 {
@@ -296,6 +311,7 @@ int main(void)
 		test(merged_at_the_second_attempt),
 		test(merge_of_a_clone),
 		test(merge_outweighs_a_drop),
+		test(merge_of_a_clone_and_no_end),
 		test(morphed),
 		test(freed_in_a_list),
 		test(used_ack),
