@@ -10,7 +10,7 @@ set -u
 expected=$(dirname "$0")/probes.expected
 
 # What is probed in modules must be loaded. Only what was not there before is unloaded.
-modules=(bridge br_netfilter nf_tables ip_tables ip6_tables nf_conntrack bonding 8021q)
+modules=(bridge br_netfilter nf_tables ip_tables ip6_tables nf_conntrack nf_nat cls_bpf act_bpf bonding 8021q)
 loaded=()
 
 load_modules() {
