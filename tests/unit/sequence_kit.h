@@ -26,7 +26,8 @@ static inline void put_u32(u8 *bytes, u32 number)
 static inline struct nt_snapshot tcp_snapshot(u32 id, u64 skb, u32 seq, u32 payload_bytes, u8 flags, u8 kind)
 {
 	static const u8 headers[] = {0x45, 0, 0, 0, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
-				     0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0, 0xff, 0xff, 0, 0, 0, 0};
+				     0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0,
+				     0x50, 0, 0xff, 0xff, 0, 0, 0, 0};
 	struct nt_snapshot s = {.ev = header(id, NT_PROBE___ip_local_out, skb, NT_SNAPSHOT | kind)};
 
 	s.len_bytes = (u32)sizeof(headers) + payload_bytes;

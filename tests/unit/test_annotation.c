@@ -216,6 +216,126 @@ static void one_field(void **state)
 	assert_int_equal(annotation_field_text(type, &type->fields[0], &hook, dict, NULL, 0), 0);
 }
 
+/* Frames of code, innermost first. */
+static void stacks(void **state)
+{
+	struct nt_anno_STACK stack = {.frames = {0xffffffff81000010, 0x20, 0xffffffffc0000030}};
+	const struct annotation_type *type = annotation_type(NT_ANNO_STACK);
+	const struct annotation_field *frames = annotation_field(type, "frames");
+	char text[64];
+
+	(void)state;
+	expect_text(NT_ANNO_STACK, &stack, "stack: 0xffffffff81000010 <- 0x20 <- 0xffffffffc0000030");
+	dict_set(dict, DICT_SYMBOL, 0xffffffff81000010, "ip_rcv+0x10");
+	dict_set(dict, DICT_SYMBOL, 0xffffffffc0000030, "br_forward+0x30 [bridge]");
+	dict_set(dict, DICT_DROP_REASON, 0x20, "not a symbol");
+	expect_text(NT_ANNO_STACK, &stack, "stack: ip_rcv+0x10 <- 0x20 <- br_forward+0x30 [bridge]");
+	/* the first that is zero ends it, whatever is behind */
+	stack.frames[1] = 0;
+	expect_text(NT_ANNO_STACK, &stack, "stack: ip_rcv+0x10");
+	stack.frames[0] = 0;
+	expect_text(NT_ANNO_STACK, &stack, "stack: ");
+	assert_int_equal(annotation_field_text(type, frames, &stack, dict, text, sizeof(text)), 0);
+	assert_string_equal(text, "");
+	assert_int_equal(annotation_number(frames, &stack), 0);
+	/* names come from the traced host */
+	stack.frames[0] = 1;
+	dict_set(dict, DICT_SYMBOL, 1, "\033[2J");
+	expect_text(NT_ANNO_STACK, &stack, "stack: \\x1b[2J");
+}
+
+static void full_stack(void **state)
+{
+	struct {
+		struct nt_anno_STACK stack;
+		u64 behind;
+	} payload = {.behind = 0xbad};
+	struct journey_note note = {.type = NT_ANNO_STACK, .payload = &payload.stack};
+	size_t n = sizeof(payload.stack.frames) / sizeof(u64), length;
+	char want[512] = "stack: ", *at = want + strlen(want), text[512];
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		payload.stack.frames[i] = i + 1;
+		at += sprintf(at, "%s0x%zx", i ? " <- " : "", i + 1);
+	}
+	expect_text(NT_ANNO_STACK, &payload.stack, want);
+	for (size_t size = 1; size < sizeof(text); size++) {
+		memset(text, '#', sizeof(text));
+		length = annotation_text(&note, dict, text, size);
+		assert_int_equal(length, size - 1 < strlen(want) ? size - 1 : strlen(want));
+		assert_memory_equal(text, want, length);
+		assert_int_equal(text[length], '\0');
+		assert_int_equal(text[size], '#');
+	}
+}
+
+/* Of an sk_buff as much as the headers of blocks show. */
+static void addresses(void **state)
+{
+	struct nt_anno_MERGE merge = {.skb = 0xffff9d66c133e200, .id = 7};
+	const struct annotation_type *type = annotation_type(NT_ANNO_MERGE);
+	char text[32];
+
+	(void)state;
+	expect_text(NT_ANNO_MERGE, &merge, "into c133e200");
+	merge.skb = 0xffff9d660000000f;
+	expect_text(NT_ANNO_MERGE, &merge, "into 0000000f");
+	merge.skb = 0;
+	expect_text(NT_ANNO_MERGE, &merge, "into 00000000");
+	dict_set(dict, DICT_SYMBOL, 0, "no symbol is asked for");
+	expect_text(NT_ANNO_MERGE, &merge, "into 00000000");
+	annotation_field_text(type, annotation_field(type, "id"), &merge, dict, text, sizeof(text));
+	assert_string_equal(text, "7");
+	assert_true(annotation_number(annotation_field(type, "skb"), &(struct nt_anno_MERGE){.skb = ~0ull}) ==
+		    ~0ull);
+}
+
+static void processes(void **state)
+{
+	struct nt_anno_TASK task = {.pid = 230, .tid = 4294967295u, .comm = "kworker/0:1-eve"};
+
+	(void)state;
+	expect_text(NT_ANNO_TASK, &task, "by kworker/0:1-eve[230]");
+	task.comm[0] = 0;
+	expect_text(NT_ANNO_TASK, &task, "by [230]");
+}
+
+/* Types without a text are printed by other means, and say nothing as notes. */
+static void empty_texts(void **state)
+{
+	struct nt_anno_ORIGIN origin = {.ts_ns = 123, .probe = 4};
+	struct nt_anno_PARENT parent = {.skb = 0xffff9d66c133e200, .id = 3};
+	const struct annotation_type *type = annotation_type(NT_ANNO_ORIGIN);
+	char text[32];
+
+	(void)state;
+	expect_text(NT_ANNO_ORIGIN, &origin, "");
+	expect_text(NT_ANNO_PARENT, &parent, "");
+	annotation_field_text(type, annotation_field(type, "ts_ns"), &origin, dict, text, sizeof(text));
+	assert_string_equal(text, "123");
+	type = annotation_type(NT_ANNO_PARENT);
+	annotation_field_text(type, annotation_field(type, "skb"), &parent, dict, text, sizeof(text));
+	assert_string_equal(text, "c133e200");
+	expect_text(NT_ANNO_TABLE, &(struct nt_anno_TABLE){.chain = ""}, "iptables table:, chain:");
+}
+
+static void plain_names(void **state)
+{
+	char text[8] = "#######";
+
+	(void)state;
+	assert_int_equal(annotation_plain_text("eth0", text, sizeof(text)), 4);
+	assert_string_equal(text, "eth0");
+	assert_int_equal(annotation_plain_text("", text, sizeof(text)), 0);
+	assert_string_equal(text, "");
+	assert_int_equal(annotation_plain_text("abcd\n", text, sizeof(text)), 4);
+	assert_string_equal(text, "abcd");
+	assert_int_equal(annotation_plain_text("abc\n", text, sizeof(text)), 7);
+	assert_string_equal(text, "abc\\x0a");
+	assert_int_equal(annotation_plain_text("abc", NULL, 0), 0);
+}
+
 static void unknown_type(void **state)
 {
 	(void)state;
@@ -238,6 +358,12 @@ int main(void)
 		test(unterminated),
 		test(cut_to_size),
 		test(one_field),
+		test(stacks),
+		test(full_stack),
+		test(addresses),
+		test(processes),
+		test(empty_texts),
+		test(plain_names),
 		test(unknown_type),
 	};
 

@@ -140,7 +140,7 @@ static void origins_of_a_drop(void **state)
 	now_ns += 1000000;
 	add_snapshot(NT_PROBE_kfree_skb, SKB_A, 1, START);
 	for (u64 i = 3; i; i--)
-		assert_int_equal(origin(1, NT_PROBE_kfree_skb, SKB_A, SENT_AT(i), NT_PROBE___ip_queue_xmit), 0);
+		assert_int_equal(origin(1, NT_PROBE_kfree_skb, SKB_A, SENT_AT(i), NT_PROBE_ip6_xmit), 0);
 	assert_int_equal(note(header(1, NT_PROBE_kfree_skb, SKB_A, END), NT_ANNO_DROP, &why, sizeof(why)), 0);
 	expect_one(OUTCOME_DROPPED, 4, 1, false);
 	assert_int_equal(kept[0].drop.reason, 8);
