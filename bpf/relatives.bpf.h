@@ -96,8 +96,12 @@ static __always_inline struct cut *cut_here(void)
 
 static __always_inline bool same_ends(const struct nt_flow *a, const struct nt_flow *b)
 {
-	return a->saddr[3] == b->saddr[3] && a->daddr[3] == b->daddr[3] && a->l3_proto == b->l3_proto &&
-	       a->l4_proto == b->l4_proto;
+	u32 i, differs = (a->l3_proto ^ b->l3_proto) | (a->l4_proto ^ b->l4_proto);
+
+#pragma unroll
+	for (i = 0; i < 4; i++)
+		differs |= (a->saddr[i] ^ b->saddr[i]) | (a->daddr[i] ^ b->daddr[i]);
+	return !differs;
 }
 
 /* A segment carries bytes of the whole, or, of UDP, is at least of its flow. */

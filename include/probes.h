@@ -71,7 +71,7 @@ enum nt_stage {
 
 /* Headers are rewritten here: the next event shows them. */
 #define NT_P_REWRITES 0x2000u
-/* No packet of another protocol comes here, in a tunnel neither: left out if the filter asks for another. */
+/* Only packets of this protocol come here: left out if the filter asks for another, which is no tunnel's. */
 #define NT_P_TCP 0x400u
 #define NT_P_UDP 0x800u
 #define NT_P_ICMP 0x1000u /* of either version */

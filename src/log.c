@@ -32,7 +32,7 @@ static int on_libbpf_message(enum libbpf_print_level level, const char *format, 
 	va_list again;
 
 	va_copy(again, args);
-	if (verbose_libbpf)
+	if (verbose_libbpf && level != LIBBPF_DEBUG) /* which are ten thousand lines */
 		vfprintf(stderr, format, again);
 	va_end(again);
 	if (level != LIBBPF_WARN || *libbpf_reason) /* the first complaint is the cause, the rest follow from it */

@@ -72,8 +72,12 @@ int prepare_names(struct probe_table *probes, const struct options *options,
 		}
 	}
 	while (next_name(&exclude, name)) {
-		if (probe_table_find(probes, name) >= 0)
+		added = probe_table_find(probes, name);
+		if (added >= 0) {
+			if (probe_table_row(probes, (unsigned int)added)->flags & NT_P_END)
+				log_say("--exclude: without %s the ends of some packets are not seen", name);
 			continue;
+		}
 		for (i = 0; i < probe_table_count(probes); i++)
 			near_offer(&near, probe_table_row(probes, i)->name);
 		near_text(&near, "nettrace --probes lists them", near_names, sizeof(near_names));

@@ -181,13 +181,11 @@ static bool is_foreign(const struct probe_row *row, const struct nt_filter *filt
 	switch (filter->l4_proto) {
 	case NT_IP_TCP:
 		return only != NT_P_TCP;
-	case NT_IP_UDP:
-		return only != NT_P_UDP;
 	case NT_IP_ICMP:
 	case NT_IP_ICMPV6:
 		return only != NT_P_ICMP;
-	default:
-		return true;
+	default: /* may carry others in a tunnel, UDP for one */
+		return false;
 	}
 }
 
