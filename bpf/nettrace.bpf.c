@@ -10,6 +10,7 @@
 #include "kernel.bpf.h"
 #include "annotate.bpf.h"
 #include "hit.bpf.h"
+#include "frees.bpf.h"
 #include "functions.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -53,23 +54,12 @@ static __always_inline int on_tracepoint(void *ctx, struct sk_buff *skb, u32 fla
 	return 0;
 }
 
-/* kfree_skb(skb, location[, reason[, rx_sk]]) */
-SEC("raw_tp/kfree_skb") int tp_kfree_skb(u64 *ctx)
-{
-	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct hit hit;
-
-	if (hit_open(&hit, ctx, skb, NT_P_END | NT_P_SEEK, NT_PROBE_kfree_skb, find_tracked(skb), true))
-		annotate_drop(&hit.ev, ctx[1], kfree_skb_has_reason ? (u32)ctx[2] : NT_DROP_REASON_UNKNOWN);
-	return 0;
-}
-
 /* One program for each tracepoint row whose event is plain. */
 #define TP_FN(name, program, n, flags)
 #define TP_TP(name, program, n, flags) TP_##program(name, n, flags)
 #define TP_TPA(name, program, n, flags) TP_##program(name, n, flags)
 #define TP_NO(name, program, n, flags)
-#define TP_DROP(name, n, flags)
+#define TP_FREE(name, n, flags)
 #define TP_SKB(name, n, flags)                                                                    \
 	SEC("raw_tp/" #name) int tp_##name(u64 *ctx)                                              \
 	{                                                                                         \

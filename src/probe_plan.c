@@ -67,6 +67,8 @@ static void name_program(struct probe_plan_entry *entry, enum backend backend, c
 	const struct program_class *class = class_of(row);
 	const char *access = row->access == PROBE_SKB_PP ? "pp" : "arg";
 
+	if (!strcmp(row->program, "FREE"))
+		snprintf(entry->twin, sizeof(entry->twin), "tp_%s_twin", row->name);
 	if (row->kind != PROBE_FN)
 		snprintf(entry->program, sizeof(entry->program), "tp_%s", row->name);
 	else if (backend == BACKEND_FENTRY)

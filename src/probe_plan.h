@@ -36,6 +36,7 @@ struct probe_plan_entry {
 	bool attach;
 	bool wanted; /* attached or skipped */
 	char program[48];   /* name of the BPF program */
+	char twin[48];	    /* of another that takes the hits which it misses; or empty */
 	char skipped[96];   /* why not, if not */
 	unsigned int arg;   /* functions: position of the skb */
 	const struct symbol_place *places; /* functions: where */

@@ -156,21 +156,44 @@ int tracer_sweep(struct tracer *tracer, u64 idle_ns, source_record_fn on_record,
 	return err ? err : removed;
 }
 
-/* Hits that the kernel did not run a program for. Raw tracepoints nest without loss until that was counted. */
+static u64 misses_of(const struct tracer *tracer, const char *program)
+{
+	struct bpf_program *found = bpf_object__find_program_by_name(tracer->skel->obj, program);
+	struct bpf_prog_info info = {};
+	u32 size = sizeof(info);
+
+	if (!found || bpf_program__fd(found) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(found), &info, &size))
+		return 0;
+	return info.recursion_misses;
+}
+
+/* Rows may share a program. */
+static bool first_of_program(const struct probe_plan *plan, unsigned int entry)
+{
+	unsigned int i = 0;
+
+	while (strcmp(plan->entries[i].program, plan->entries[entry].program) != 0)
+		i++;
+	return i == entry;
+}
+
+/*
+ * Hits that the kernel did not run a program for; of twins, the most that both can have
+ * missed. Raw tracepoints nest without loss until that was counted.
+ */
 static void count_recursion(const struct tracer *tracer, struct tracer_losses *losses)
 {
-	struct bpf_program *program;
+	const struct probe_plan *plan = tracer->plan;
+	unsigned int i;
+	u64 missed, by_twin;
 
-	losses->recursion_known = tracer->plan->backend == BACKEND_TRACEPOINT || tracer->misses_counted;
-	bpf_object__for_each_program(program, tracer->skel->obj) {
-		struct bpf_prog_info info = {};
-		u32 size = sizeof(info);
-
-		if (bpf_program__fd(program) < 0)
+	losses->recursion_known = plan->backend == BACKEND_TRACEPOINT || tracer->misses_counted;
+	for (i = 0; i < plan->n_entries; i++) {
+		if (!first_of_program(plan, i))
 			continue;
-		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-			continue;
-		losses->recursion += info.recursion_misses;
+		missed = misses_of(tracer, plan->entries[i].program);
+		by_twin = *plan->entries[i].twin ? misses_of(tracer, plan->entries[i].twin) : missed;
+		losses->recursion += missed < by_twin ? missed : by_twin;
 	}
 }
 

@@ -54,11 +54,26 @@ static const struct probe_row *row_of(const struct tracer *tracer, unsigned int 
 	return probe_table_row(tracer->plan->probes, probe);
 }
 
+static int choose_program(struct tracer *tracer, const char *name, const struct probe_row *row,
+			  struct bpf_program **ret_program)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(tracer->skel->obj, name);
+
+	if (!program) {
+		log_say("internal: no program %s for probe %s", name, row->name);
+		return -ENOENT;
+	}
+	bpf_program__set_autoload(program, true);
+	*ret_program = program;
+	return 0;
+}
+
 /* Load what the plan attaches and nothing else: on 5.10 one unsupported program fails them all. */
 static int choose_programs(struct tracer *tracer)
 {
-	struct bpf_program *program;
+	struct bpf_program *program, *twin;
 	unsigned int i;
+	int err;
 
 	bpf_object__for_each_program(program, tracer->skel->obj)
 		bpf_program__set_autoload(program, false);
@@ -67,12 +82,11 @@ static int choose_programs(struct tracer *tracer)
 
 		if (!entry->attach)
 			continue;
-		program = bpf_object__find_program_by_name(tracer->skel->obj, entry->program);
-		if (!program) {
-			log_say("internal: no program %s for probe %s", entry->program, row_of(tracer, i)->name);
-			return -ENOENT;
-		}
-		bpf_program__set_autoload(program, true);
+		err = choose_program(tracer, entry->program, row_of(tracer, i), &program);
+		if (!err && *entry->twin)
+			err = choose_program(tracer, entry->twin, row_of(tracer, i), &twin);
+		if (err)
+			return err;
 		/* the alias may be what this kernel has */
 		if (tracer->plan->backend == BACKEND_FENTRY && row_of(tracer, i)->kind == PROBE_FN &&
 		    strcmp(entry->places[0].name, row_of(tracer, i)->name) &&
@@ -339,15 +353,24 @@ static int attach_kprobe(struct tracer *tracer, struct bpf_program *program, con
 	return err;
 }
 
+static int attach_tracepoint(struct tracer *tracer, const char *program, const struct probe_plan_entry *entry)
+{
+	return keep_link(tracer, bpf_program__attach_raw_tracepoint(
+					 bpf_object__find_program_by_name(tracer->skel->obj, program),
+					 row_of(tracer, entry->probe)->name));
+}
+
 static void attach_entry(struct tracer *tracer, const struct probe_plan_entry *entry)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(tracer->skel->obj, entry->program);
-	const char *name = row_of(tracer, entry->probe)->name;
 	unsigned int i;
+	int err;
 
 	if (row_of(tracer, entry->probe)->kind != PROBE_FN) {
-		count_attached(tracer, entry->probe,
-			       keep_link(tracer, bpf_program__attach_raw_tracepoint(program, name)));
+		err = attach_tracepoint(tracer, entry->program, entry);
+		if (!err && *entry->twin)
+			err = attach_tracepoint(tracer, entry->twin, entry);
+		count_attached(tracer, entry->probe, err);
 		return;
 	}
 	if (tracer->plan->backend == BACKEND_FENTRY) {

@@ -56,9 +56,9 @@ reuse() {
 	equal "$what: no other echo" "$n_blocks" "$(count_blocks '' '' 1111)"
 	check "$what: no request in two blocks" each_once request
 	check "$what: no reply in two blocks" each_once reply
-	equal "$what: none incomplete" 0 "$n_incomplete"
+	complete_but_for_hidden "$what: none incomplete" "$scratch/out.err"
 	# Recursion is counted for all packets of the machine, also for those which nobody asked for.
-	check "$what: nothing lost" grep -q "^nettrace: $n_blocks journeys (0 incomplete), $n_events events, lost: ring 0, map 0, id 0, " "$scratch/out.err"
+	check "$what: nothing lost" grep -q "^nettrace: $n_blocks journeys ($n_incomplete incomplete), $n_events events, lost: ring 0, map 0, id 0, " "$scratch/out.err"
 	check "$what: addresses were used again ($(reused) of $n_blocks)" eval "(($(reused) > n_blocks / 2))"
 }
 
