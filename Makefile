@@ -32,7 +32,7 @@ endif
 # The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone.
 PURE := options filter out reason check probe_list near packet probe_table probe_plan dict annotation journey \
 	journey_open journey_outcome lifetime_model segments scope sort render_text
-LIVE := main session inspect prepare host names kernel kernel_trial machine symbols tracer sweep source_ring log
+LIVE := main session inspect prepare host names kernel kernel_trial machine symbols tracer detach sweep source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))

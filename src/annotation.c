@@ -168,21 +168,38 @@ static const char *number_name(const struct annotation_type *type,
 	}
 }
 
-/* "inner+0x10 <- outer+0x20", innermost first, up to the first 0. */
+/* Is this the way from a probe into the tracer's own program, which stacks begin with? */
+static bool is_tracer_frame(const char *name)
+{
+	static const char *const prefixes[] = {"bpf_prog_", "bpf_trampoline_", "bpf_trace_run", "__bpf_trace_",
+					       "__traceiter_"};
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(prefixes); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+/* "inner+0x10 <- outer+0x20", innermost first, up to the first 0; without one there may have been more. */
 static void put_addresses(struct cut *cut, const struct annotation_field *field, const void *payload,
 			  const struct dict *dict)
 {
 	const u64 *addresses = (const void *)((const char *)payload + field->offset);
+	size_t n = field->size_bytes / sizeof(*addresses), first = 0, i;
 
-	for (size_t i = 0; i < field->size_bytes / sizeof(*addresses) && addresses[i]; i++) {
+	while (first < n && addresses[first] && is_tracer_frame(dict_name(dict, DICT_SYMBOL, addresses[first])))
+		first++;
+	for (i = first; i < n && addresses[i]; i++) {
 		const char *name = dict_name(dict, DICT_SYMBOL, addresses[i]);
 		char digits[24];
 
 		if (!name)
 			snprintf(digits, sizeof(digits), "0x%" PRIx64, addresses[i]);
-		put_bytes(cut, " <- ", i ? SIZE_MAX : 0);
+		put_bytes(cut, " <- ", i > first ? SIZE_MAX : 0);
 		put_bytes(cut, name ? name : digits, SIZE_MAX);
 	}
+	if (i == n)
+		put_bytes(cut, " <- ...", SIZE_MAX);
 }
 
 static const char *number_pattern(enum nt_format format)

@@ -152,6 +152,18 @@ int journey_set_flush(struct journey_set *set)
 	return set->event(set->user, &journey, &journey.events[journey.n_events - 1]);
 }
 
+/* While the other is still under way it can be asked when it began. */
+static void date_link(struct journey_set *set, struct journey_link *link)
+{
+	const struct open_journey *other = link->id && !link->ts_ns ? find(set, link->id) : NULL;
+
+	if (!other || !other->journey.n_events)
+		return;
+	link->ts_ns = other->journey.start_ns;
+	if (!link->skb)
+		link->skb = other->journey.events[0].skb;
+}
+
 /*
  * Every journey has a flow to point at: all zero if no snapshot came. One without
  * an event is what is left when memory ran out on its first, and nobody's business.
@@ -166,6 +178,7 @@ static int hand_on(struct journey_set *set, struct open_journey *open)
 		return ret;
 	unlink_open(set, open);
 	if (open_journey_is_over(open)) {
+		date_link(set, &journey->merged_into);
 		journey_settle(journey, open->drops);
 	} else {
 		journey->incomplete = true;
@@ -228,6 +241,7 @@ static void relate(struct journey_set *set, struct open_journey *open, const str
 	struct journey *journey = &open->journey;
 	struct journey_link self = {.id = journey->id, .skb = ev->skb, .ts_ns = ev->ts_ns};
 
+	date_link(set, &journey->part_of);
 	if (journey->n_flows != 1)
 		return;
 	if (ev->kind & NT_F_START)

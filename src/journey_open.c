@@ -312,6 +312,32 @@ static int add_origin(struct open_journey *open, const struct nt_anno_ORIGIN *or
 	return 0;
 }
 
+static struct journey_note *new_note(struct open_journey *open, u16 type, const void *payload, size_t size,
+				     size_t *bytes)
+{
+	struct journey_note *note = note_alloc(open, sizeof(*note) + size, bytes);
+
+	if (!note)
+		return NULL;
+	memcpy(note + 1, payload, size);
+	*note = (struct journey_note){.type = type, .payload = note + 1};
+	open->n_notes++;
+	return note;
+}
+
+/* The functions before the first event were called by the same process. */
+static int add_task_to_origins(struct open_journey *open, const struct nt_anno_TASK *task, size_t *bytes)
+{
+	struct journey_event *events = open->journey.events;
+
+	for (size_t i = 0; i < open->n_origins && open->journey.n_events == open->n_origins + 1; i++) {
+		events[i].notes = new_note(open, NT_ANNO_TASK, task, sizeof(*task), bytes);
+		if (!events[i].notes)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* What a note says of the journey, beyond its event. */
 static int take_note(struct open_journey *open, const struct journey_note *note, size_t *bytes)
 {
@@ -323,6 +349,8 @@ static int take_note(struct open_journey *open, const struct journey_note *note,
 	switch (note->type) {
 	case NT_ANNO_ORIGIN:
 		return add_origin(open, note->payload, bytes);
+	case NT_ANNO_TASK:
+		return add_task_to_origins(open, note->payload, bytes);
 	case NT_ANNO_PARENT:
 		journey->part_of = (struct journey_link){.id = parent->id, .skb = parent->skb};
 		return 0;
@@ -354,13 +382,10 @@ static int attach_note(struct open_journey *open, const struct nt_event *record,
 		open->journey.incomplete = true;
 		return 0;
 	}
-	note = note_alloc(open, sizeof(*note) + type->size_bytes, bytes);
+	note = new_note(open, annotation->type, annotation + 1, type->size_bytes, bytes);
 	if (!note)
 		return -ENOMEM;
-	memcpy(note + 1, annotation + 1, type->size_bytes);
 	terminate_strings(type, (char *)(note + 1));
-	*note = (struct journey_note){.type = annotation->type, .payload = note + 1};
-	open->n_notes++; /* its memory is taken even if it turns out to be malformed */
 	err = take_note(open, note, bytes);
 	if (err)
 		return err;

@@ -225,16 +225,15 @@ static const struct btf *module_btf(struct kernel *kernel, const char *name)
 static void find_arguments(struct kernel *kernel, const struct probe_row *row, struct probe_facts *facts)
 {
 	const struct btf *btf = kernel->btf;
-	const struct btf_type *prototype = prototype_of(kernel, btf, row->name);
+	const struct btf_type *prototype;
 
 	facts->arg = facts->n_args = PROBE_ARG_UNKNOWN;
-	if (!prototype)
-		prototype = prototype_of(kernel, btf, row->alias);
-	if (!prototype && facts->symbol.n && facts->symbol.places[0].module[0]) {
+	if (!facts->symbol.n)
+		return;
+	prototype = prototype_of(kernel, btf, facts->symbol.wanted); /* the row's name or its alias */
+	if (!prototype && facts->symbol.places[0].module[0]) {
 		btf = module_btf(kernel, facts->symbol.places[0].module);
-		prototype = btf ? prototype_of(kernel, btf, row->name) : NULL;
-		if (btf && !prototype)
-			prototype = prototype_of(kernel, btf, row->alias);
+		prototype = btf ? prototype_of(kernel, btf, facts->symbol.wanted) : NULL;
 	}
 	if (!prototype)
 		return;

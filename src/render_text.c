@@ -233,6 +233,7 @@ static void put_note(struct text *text, const struct journey *journey, const str
 static void put_notes(struct text *text, const struct journey *journey, const struct journey_event *event)
 {
 	const struct probe_row *row = probe_table_row(journey->probes, event->probe);
+	const struct journey_note *stack = NULL;
 
 	if (row && row->note) {
 		put_literal(text, " *");
@@ -242,9 +243,13 @@ static void put_notes(struct text *text, const struct journey *journey, const st
 	for (const struct journey_note *note = event->notes; note; note = note->next) {
 		if (note->type == NT_ANNO_ORIGIN && text->at_once)
 			put_origin(text, journey, event, note->payload);
+		else if (note->type == NT_ANNO_STACK)
+			stack = note;
 		else if (note->type != NT_ANNO_TASK && *annotation_type(note->type)->text)
 			put_note(text, journey, event, note);
 	}
+	if (stack) /* last: it is long */
+		put_note(text, journey, event, stack);
 }
 
 /* The Gregorian calendar, in years that begin with March, so that a leap day is their last. */

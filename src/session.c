@@ -265,8 +265,8 @@ static int trace(struct session *session)
 }
 
 /*
- * What is left in the rings and in flight. Programs that were running when
- * their links went may still be writing: they need microseconds.
+ * What is left in the rings and in flight. Programs that are running may still
+ * be writing: they need microseconds. Detaching takes longer, and nobody need wait for it to read the rest.
  */
 static int drain(struct session *session)
 {
@@ -333,7 +333,7 @@ static int run(struct session *session, const struct scope_terms *terms)
 	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->prepared.plan->backend),
 		tracer_attached(session->tracer), tracer_skipped(session->tracer));
 	err = trace(session);
-	tracer_detach(session->tracer);
+	tracer_stop(session->tracer);
 	if (!err)
 		err = drain(session);
 	tracer_count_losses(session->tracer, &losses);

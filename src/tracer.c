@@ -5,19 +5,18 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "detach.h"
 #include "host.h"
 #include "log.h"
 #include "track_abi.h"
 
 /* All rings together, and the least that one is worth having. libbpf and the reader double-map them. */
 #define RINGS_TOTAL_BYTES (8u << 20)
-#define DETACH_THREADS 32
 #define RING_MIN_BYTES (256u << 10)
 
 /* A kernel that refuses every probe need not be quoted on each. */
@@ -413,38 +412,18 @@ int tracer_attach(struct tracer *tracer, const volatile sig_atomic_t *stop)
 	return tracer->n_attached ? 0 : -ENOENT;
 }
 
-/* Each thread takes the link that was attached last of those which are left. */
-static void *destroy_links(void *user)
+void tracer_stop(struct tracer *tracer)
 {
-	struct tracer *tracer = user;
-	unsigned int left;
-
-	for (;;) {
-		left = __atomic_load_n(&tracer->n_links, __ATOMIC_RELAXED);
-		do {
-			if (!left)
-				return NULL;
-		} while (!__atomic_compare_exchange_n(&tracer->n_links, &left, left - 1, false, __ATOMIC_RELAXED,
-						      __ATOMIC_RELAXED));
-		bpf_link__destroy(tracer->links[left - 1]);
-	}
+	tracer->skel->bss->enabled = false;
 }
 
-/*
- * The kernel waits for all CPUs to have left each probe (RCU grace periods, tens of
- * milliseconds): threads wait for many at a time.
- */
 void tracer_detach(struct tracer *tracer)
 {
-	pthread_t threads[DETACH_THREADS];
-	unsigned int n = 0;
+	enum backend backend = tracer->plan->backend;
 
-	tracer->skel->bss->enabled = false;
-	while (n < DETACH_THREADS && n < tracer->n_links && !pthread_create(&threads[n], NULL, destroy_links, tracer))
-		n++;
-	destroy_links(tracer);
-	while (n)
-		pthread_join(threads[--n], NULL);
+	tracer_stop(tracer);
+	detach_links(tracer->links, tracer->n_links, backend == BACKEND_KPROBE || backend == BACKEND_FENTRY);
+	tracer->n_links = 0;
 }
 
 void tracer_free(struct tracer *tracer)
@@ -453,7 +432,7 @@ void tracer_free(struct tracer *tracer)
 
 	if (!tracer)
 		return;
-	if (tracer->links)
+	if (tracer->skel && tracer->links)
 		tracer_detach(tracer);
 	source_ring_free(tracer->source);
 	for (cpu = 0; tracer->ring_fds && cpu < tracer->n_cpus; cpu++)

@@ -41,7 +41,10 @@ int tracer_attach(struct tracer *tracer, const volatile sig_atomic_t *stop);
 /* Why a row that the plan attaches was refused by the kernel: negative errno, or 0 if it was not. */
 int tracer_row_error(const struct tracer *tracer, unsigned int probe);
 
-/* Detach everything, starts first. A program that runs on another CPU at this moment may still write. */
+/* No packet begins any more; those under way go on. A program that runs on another CPU at this moment may still write. */
+void tracer_stop(struct tracer *tracer);
+
+/* Stop, and detach everything, starts first; see detach.h. */
 void tracer_detach(struct tracer *tracer);
 void tracer_free(struct tracer *tracer);
 

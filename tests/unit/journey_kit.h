@@ -36,7 +36,7 @@ struct kept {
 	struct nt_flow flows[8];
 	struct nt_anno_DROP drop;
 	struct nt_anno_TABLE table; /* of the last event that has one */
-	size_t n_notes;
+	size_t n_notes, n_tasks;
 };
 
 static struct kept kept[KEPT_MAX];
@@ -51,6 +51,7 @@ static inline void keep_notes(struct kept *k, const struct journey_event *event)
 {
 	for (const struct journey_note *note = event->notes; note; note = note->next) {
 		k->n_notes++;
+		k->n_tasks += note->type == NT_ANNO_TASK;
 		if (note->type == NT_ANNO_TABLE)
 			memcpy(&k->table, note->payload, sizeof(k->table));
 	}

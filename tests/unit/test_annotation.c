@@ -244,6 +244,21 @@ static void stacks(void **state)
 	expect_text(NT_ANNO_STACK, &stack, "stack: \\x1b[2J");
 }
 
+/* Stacks of tracepoints begin in the program that takes them. */
+static void stacks_without_the_tracer(void **state)
+{
+	struct nt_anno_STACK stack = {.frames = {1, 2, 3, 4, 2}};
+
+	(void)state;
+	dict_set(dict, DICT_SYMBOL, 1, "bpf_prog_7afb1aff83bc5b72_tp_consume_skb+0x2296 [bpf]");
+	dict_set(dict, DICT_SYMBOL, 2, "bpf_trace_run2+0xf2");
+	dict_set(dict, DICT_SYMBOL, 3, "__traceiter_consume_skb+0x31");
+	dict_set(dict, DICT_SYMBOL, 4, "consume_skb+0x7c");
+	expect_text(NT_ANNO_STACK, &stack, "stack: consume_skb+0x7c <- bpf_trace_run2+0xf2");
+	stack.frames[3] = 0;
+	expect_text(NT_ANNO_STACK, &stack, "stack: ");
+}
+
 static void full_stack(void **state)
 {
 	struct {
@@ -259,6 +274,7 @@ static void full_stack(void **state)
 		payload.stack.frames[i] = i + 1;
 		at += sprintf(at, "%s0x%zx", i ? " <- " : "", i + 1);
 	}
+	strcpy(at, " <- ..."); /* there may have been more */
 	expect_text(NT_ANNO_STACK, &payload.stack, want);
 	for (size_t size = 1; size < sizeof(text); size++) {
 		memset(text, '#', sizeof(text));
@@ -359,6 +375,7 @@ int main(void)
 		test(cut_to_size),
 		test(one_field),
 		test(stacks),
+		test(stacks_without_the_tracer),
 		test(full_stack),
 		test(addresses),
 		test(processes),

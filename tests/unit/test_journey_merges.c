@@ -68,6 +68,21 @@ static void merged(void **state)
 	expect_into(OUTCOME_MERGED, 8);
 }
 
+/* It can be found by the time at which its block begins. */
+static void merged_into_one_under_way(void **state)
+{
+	u64 began_ns;
+
+	(void)state;
+	assert_int_equal(add(2, NT_PROBE_napi_gro_receive_entry, OTHER_SKB + 2, START), 0);
+	began_ns = now_ns;
+	event(napi_gro_receive_entry, SKB_A, START);
+	tries_merge(1, NT_PROBE_skb_gro_receive, SKB_A, 2);
+	assert_int_equal(add(1, NT_PROBE_napi_reuse_skb, SKB_A, END), 0);
+	assert_int_equal(kept[0].journey.merged_into.id, 2);
+	assert_int_equal(kept[0].journey.merged_into.ts_ns, began_ns);
+}
+
 /* Into what was not seen being tracked, or by a function that was not traced. */
 static void merged_into_the_unknown(void **state)
 {
@@ -306,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(merged),
+		test(merged_into_one_under_way),
 		test(merged_into_the_unknown),
 		test(merge_that_failed),
 		test(merged_at_the_second_attempt),

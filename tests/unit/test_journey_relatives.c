@@ -232,8 +232,11 @@ static void origins_of_the_next(void **state)
 
 static void pieces_know_the_whole(void **state)
 {
+	u64 whole_ns;
+
 	(void)state;
 	tcp_sent(1, SKB_A, 1000, 3000);
+	whole_ns = now_ns;
 	tcp_sent(2, SKB_B, 1000, 1000);
 	part_of(2, SKB_B, 1, SKB_A);
 	tcp_sent(3, SKB_C, 2000, 1000);
@@ -245,9 +248,38 @@ static void pieces_know_the_whole(void **state)
 	for (int i = 1; i < 3; i++) {
 		assert_int_equal(kept[i].journey.part_of.id, 1);
 		assert_true(kept[i].journey.part_of.skb == SKB_A);
-		assert_int_equal(kept[i].journey.part_of.ts_ns, 0);
+		assert_int_equal(kept[i].journey.part_of.ts_ns, whole_ns);
 		assert_int_equal(kept[i].journey.retransmit_of.id, 0);
 	}
+}
+
+/* When the whole began is known only of one that was seen. */
+static void pieces_of_the_unknown(void **state)
+{
+	(void)state;
+	tcp_sent(2, SKB_B, 1000, 1000);
+	part_of(2, SKB_B, 1, SKB_A);
+	assert_int_equal(add(2, NT_PROBE_consume_skb, SKB_B, END), 0);
+	assert_int_equal(kept[0].journey.part_of.id, 1);
+	assert_int_equal(kept[0].journey.part_of.ts_ns, 0);
+}
+
+/* Who sent it is told with its first event, and was there in the functions before. */
+static void task_of_origins(void **state)
+{
+	struct nt_anno_TASK task = {.pid = 7, .tid = 8, .comm = "sender"};
+
+	(void)state;
+	begin_sent();
+	assert_int_equal(add_origin(SENT_AT(2), __tcp_transmit_skb), 0);
+	assert_int_equal(add_origin(SENT_AT(1), __ip_queue_xmit), 0);
+	assert_int_equal(note(header(1, NT_PROBE___ip_local_out, SKB_A, 0), NT_ANNO_TASK, &task, sizeof(task)), 0);
+	event(ip_output, SKB_A, 0);
+	assert_int_equal(note(header(1, NT_PROBE_ip_output, SKB_A, 0), NT_ANNO_TASK, &task, sizeof(task)), 0);
+	event(consume_skb, SKB_A, END);
+	expect_one(OUTCOME_CONSUMED, 5, 1, false);
+	assert_int_equal(kept[0].n_tasks, 4);
+	assert_int_equal(kept[0].n_notes, 6);
 }
 
 static void retransmission(void **state)
@@ -327,6 +359,8 @@ int main(void)
 		test(memory_is_accounted_for),
 		test(origins_of_the_next),
 		test(pieces_know_the_whole),
+		test(pieces_of_the_unknown),
+		test(task_of_origins),
 		test(retransmission),
 		test(retransmission_of_a_piece),
 		test(only_starts_are_sent),

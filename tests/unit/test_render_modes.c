@@ -145,15 +145,17 @@ static void date_in_a_block(void **state)
 			    "retransmission of: c133e200 sent at [1970-01-01T00:00:00.000500+00:00]\n\n");
 }
 
-/* One line, however deep. */
+/* One line, however deep, and behind what is short. */
 static void stack(void **state)
 {
 	static struct nt_anno_STACK frames;
-	struct journey_note note = {.type = NT_ANNO_STACK, .payload = &frames};
+	struct nt_anno_HOOK hook = {.family = 2, .hook = 1};
+	struct journey_note hook_note = {.type = NT_ANNO_HOOK, .payload = &hook};
+	struct journey_note note = {.type = NT_ANNO_STACK, .payload = &frames, .next = &hook_note};
 	struct journey_event event = {.probe = P(ip_rcv), .notes = &note};
 	struct journey journey = make(&event, 1);
 	struct render_env env = {.dict = dict};
-	char name[80], want[4096] = "00000000: [0.000000] [ip_rcv              ] no IP header *stack: ";
+	char name[80], want[4096] = "00000000: [0.000000] [ip_rcv              ] no IP header *ipv4 in chain: INPUT* *stack: ";
 
 	(void)state;
 	for (u64 i = 0; i < 24; i++) {
@@ -163,7 +165,7 @@ static void stack(void **state)
 			dict_set(dict, DICT_SYMBOL, frames.frames[i], name);
 		strcat(strcat(want, i ? " <- " : ""), i < 23 ? name : "0xffffffff81000017");
 	}
-	assert_string_equal(lines(&env, &journey), strcat(want, "*\n"));
+	assert_string_equal(lines(&env, &journey), strcat(want, " <- ...*\n"));
 }
 
 static void basic(void **state)

@@ -126,6 +126,9 @@ wait_for() {
 	done
 }
 
+# Not even the child is left which takes probes away for a nettrace that has ended.
+alone() { ! pgrep -x nettrace >/dev/null; }
+
 # trace OUT TRAFFIC ARGUMENT...: runs nettrace while the function TRAFFIC works, ends it as Ctrl-C would, reads its blocks.
 trace() {
 	local out=$1 traffic=$2
@@ -148,15 +151,20 @@ know_neighbours() {
 
 # --- what is left in the kernel
 
+# Of the last nettrace: the kernel may still be taking away the probes, and with them the maps, of the one before.
+dump_map() {
+	bpftool -j map dump id "$(bpftool -j map list | jq --arg name "$1" '[.[] | select(.name == $name) | .id] | max')"
+}
+
 # Bytes that are not zero among the named arrays of nettrace's .bss, "absent" if there is no such array.
 # bpftool knows names from BTF; a map's dump lists its value as bytes, then formatted.
 left_in_bss() {
-	bpftool -j map dump name nettrace.bss | jq -r --arg name "$1" '
+	dump_map nettrace.bss | jq -r --arg name "$1" '
 		[.. | objects | select(has($name)) | .[$name]] |
 		if length == 0 then "absent" else [.[0] | .. | numbers | select(. != 0)] | length end'
 }
 
-map_entries() { bpftool -j map dump name "$1" | jq length; }
+map_entries() { dump_map "$1" | jq length; }
 
 nothing_tracked() {
 	left="skbs $(map_entries skbs), heads $(map_entries heads)"

@@ -53,19 +53,19 @@ interrupts() {
 	stop_nettrace
 	equal 'Ctrl-C while it attaches: status' 0 "$nettrace_status"
 	equal 'Ctrl-C while it attaches: one line' 'nettrace: stopped before tracing began' "$(<"$scratch/early")"
-	check 'Ctrl-C while it attaches: nothing stays' wait_for 2 is_clean
+	check 'Ctrl-C while it attaches: nothing stays' wait_for 60 is_clean
 
 	start_nettrace "$scratch/out" -p icmp --backend kprobe || return
 	kill -INT "$nettrace_pid"
-	sleep 0.05
 	kill -INT "$nettrace_pid"
 	wait_nettrace 10
 	# The first one may have been enough.
 	check 'a second Ctrl-C while it detaches: status' grep -xE '0|130' <<<"$nettrace_status"
-	check 'a second Ctrl-C while it detaches: nothing stays' wait_for 2 is_clean
+	check 'a second Ctrl-C while it detaches: nothing stays' wait_for 60 is_clean
 }
 
 topology_veth || exit
+wait_for 60 alone
 state_before=$(kernel_state)
 touch /run/netns/left
 named_namespaces
