@@ -44,7 +44,7 @@ static __always_inline bool annotate_hook(struct nt_event *ev, struct nf_hook_st
 	return true;
 }
 
-static __always_inline bool annotate_drop(struct nt_event *ev, u64 location, u32 reason)
+static __always_inline bool annotate_drop(struct nt_event *ev, u64 location, u32 reason, bool in_xmit)
 {
 	ANNOTATION_RECORD(DROP, record) = RESERVE(record, DROP, ev);
 
@@ -52,6 +52,7 @@ static __always_inline bool annotate_drop(struct nt_event *ev, u64 location, u32
 		return false;
 	record->payload.location = location;
 	record->payload.reason = reason;
+	record->payload.in_xmit = in_xmit;
 	emit_commit(record);
 	return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The two tracepoints at which packets end. A free that goes unseen leaves a journey
+ * The two tracepoints at which packets end, and those around a driver's sending. A free that goes unseen leaves a journey
  * without its end, so each is attached twice: since 6.1 (commit 05b24ff9b2cf) the
  * kernel does not run a raw tracepoint's program on a CPU where it is under way, and
  * a packet is easily freed by an interrupt in the middle of another's free. The twin is
@@ -19,6 +19,28 @@ struct {
 	__type(key, u32);
 	__type(value, u64);
 } ended SEC(".maps");
+
+/* The packet of ours that a driver is about to send. Some free with kfree_skb, and without a reason, also what was sent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} sending SEC(".maps");
+
+static __always_inline u64 *sending_here(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&sending, &zero);
+}
+
+static __always_inline bool in_xmit(u64 skb)
+{
+	u64 *here = sending_here();
+
+	return here && *here == skb;
+}
 
 /*
  * False if there is nothing left to do. An sk_buff that is tracked has not ended yet; one
@@ -48,7 +70,8 @@ static __always_inline int on_kfree_skb(u64 *ctx)
 	struct hit hit;
 
 	if (free_open(&hit, ctx, (struct sk_buff *)ctx[0], NT_PROBE_kfree_skb, true))
-		annotate_drop(&hit.ev, ctx[1], kfree_skb_has_reason ? (u32)ctx[2] : NT_DROP_REASON_UNKNOWN);
+		annotate_drop(&hit.ev, ctx[1], kfree_skb_has_reason ? (u32)ctx[2] : NT_DROP_REASON_UNKNOWN,
+			      in_xmit(ctx[0]));
 	return 0;
 }
 
@@ -58,6 +81,29 @@ static __always_inline int on_consume_skb(u64 *ctx)
 	struct hit hit;
 
 	free_open(&hit, ctx, (struct sk_buff *)ctx[0], NT_PROBE_consume_skb, false);
+	return 0;
+}
+
+/* net_dev_start_xmit(skb, dev) */
+SEC("raw_tp/net_dev_start_xmit") int tp_net_dev_start_xmit(u64 *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	u64 *here;
+
+	on_hit(ctx, skb, NT_P_START, NT_PROBE_net_dev_start_xmit, find_tracked(skb));
+	here = find_tracked(skb) ? sending_here() : NULL;
+	if (here)
+		*here = (u64)skb;
+	return 0;
+}
+
+/* net_dev_xmit(skb, rc, dev, len): the skb may be gone */
+SEC("raw_tp/net_dev_xmit") int tp_net_dev_xmit(u64 *ctx)
+{
+	u64 *here = sending_here();
+
+	if (here && *here == ctx[0])
+		*here = 0;
 	return 0;
 }
 

@@ -95,7 +95,7 @@ static __always_inline int on_morph(void *ctx, u32 probe, struct sk_buff *skb, s
 		on_hit(ctx, skb, NT_P_END, probe_here(ctx, probe), t);
 	t = find_tracked(first);
 	if (t)
-		track_take_over((u64)skb, t);
+		track_take_over((u64)skb, t, NT_PROBE_skb_morph);
 	return 0;
 }
 

@@ -21,29 +21,43 @@ static __always_inline struct nt_tracked *find_tracked(struct sk_buff *skb)
 	return maybe_tracked(key) ? bpf_map_lookup_elem(&skbs, &key) : NULL;
 }
 
-static __always_inline bool same_header(const struct nt_sight *sight, u64 print, u64 known)
+static __always_inline bool same_header(const struct nt_sight *sight, u64 print, u64 known, const struct nt_flow *flow,
+					const struct nt_tracked *t)
 {
 	if (!print || !known) /* the headers are, or were, in page fragments where a probe looked */
 		return sight->tracked ? sight->same_head : sight->head_shared;
 	/* NAT may have rewritten addresses, but not under a head that was replaced unseen */
 	if (sight->tracked && !sight->same_head && !sight->announced)
 		return print == known;
+	/* nor is the rest enough where there is next to nothing of it, unless NAT was seen at work */
+	if (is_anonymous(flow) && !(t && (t->flags & NT_T_RESHOW)))
+		return print == known;
 	return (u32)print == (u32)known;
 }
 
 /*
- * Another header, but further up or down in the same head, and the one that is
- * known still in its place: a tunnel put its own in front, or took it away. An skb that was
- * reused for another packet has been written over.
+ * Another header, but further up or down, and the one that is known still there: a
+ * tunnel put its own in front, or took it away. An skb that was reused for another
+ * packet has been written over. Who made room for a tunnel's header in a new head has told where
+ * the inner ones are (iptunnel_handle_offloads); pulling makes a new head in which nothing has moved.
  */
 static __always_inline bool moved_layer(struct sk_buff *skb, u64 head, u32 network, const struct nt_tracked *t)
 {
+	u32 inner = BPF_CORE_READ(skb, inner_network_header), known = t->network;
 	struct nt_flow flow;
 
-	if (network == t->network)
+	if (head != t->head && inner)
+		known = inner;
+	if (network == known)
 		return false;
-	read_flow_at(skb, (void *)head, t->network, false, &flow);
+	read_flow_at(skb, (void *)head, known, swap16(t->l3_proto), false, &flow);
 	return (u32)flow_print(&flow) == (u32)t->print;
+}
+
+/* The skb of which TCP sends clones, and which waits for their acknowledgement. */
+static __always_inline bool is_original(struct sk_buff *skb)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(skb, nohdr);
 }
 
 /* The first fragment may be the whole packet's own sk_buff; IPv6 puts a header into it then. */
@@ -70,6 +84,7 @@ static __always_inline u64 take_sight(struct nt_sight *sight, struct sk_buff *sk
 	if (!held)
 		return 0;
 	sight->head_known = 1;
+	sight->original = is_original(skb);
 	sight->head_shared = head_is_shared(skb, head);
 	return held->print;
 }
@@ -94,6 +109,16 @@ static __always_inline void forget(struct sk_buff *skb, u64 head, u32 probe, con
 		emit_reused(&ev);
 }
 
+/* Keep what was read of the header, if anything was. */
+static __always_inline void track_header(struct nt_tracked *t, u64 print, u32 network, const struct nt_flow *flow)
+{
+	if (!t || !print)
+		return;
+	t->print = print;
+	t->network = network;
+	t->l3_proto = flow->l3_proto;
+}
+
 /* The journey this skb belongs to after the rules of lifetime.h; NULL: nobody's. */
 static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, u32 probe,
 						struct nt_tracked *t)
@@ -107,12 +132,12 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	known = take_sight(&sight, skb, head, t);
 	if ((flags & NT_P_START) || nt_life_needs_header(flags, &sight)) {
 		network = network_offset(skb, (void *)head, flags);
-		read_flow_at(skb, (void *)head, network, flags & NT_P_AT_DATA, &flow);
+		read_flow_at(skb, (void *)head, network, BPF_CORE_READ(skb, protocol), flags & NT_P_AT_DATA, &flow);
 		print = flow_print(&flow);
-		sight.same_header = same_header(&sight, print, known);
+		sight.same_header = same_header(&sight, print, known, &flow, t);
 	}
-	if ((flags & NT_P_START) && t && sight.same_head && !sight.same_header &&
-	    (moved_layer(skb, head, network, t) || is_first_piece(skb, &flow, probe))) {
+	if ((flags & NT_P_START) && t && !sight.same_header &&
+	    (moved_layer(skb, head, network, t) || (sight.same_head && is_first_piece(skb, &flow, probe)))) {
 		sight.same_header = 1;
 		t->flags |= NT_T_RESHOW;
 	}
@@ -120,18 +145,18 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	case NT_LIFE_CONTINUE:
 		if (sight.announced)
 			track_restore(t, probe);
-		if (print) {
-			if (print != t->print) /* NAT whose function has no probe here */
-				t->flags |= NT_T_RESHOW;
-			t->print = print;
-			t->network = network;
-		}
+		if (print && print != t->print) /* NAT whose function has no probe here */
+			t->flags |= NT_T_RESHOW;
+		track_header(t, print, network, &flow);
 		return t;
 	case NT_LIFE_REHEAD:
 		track_rehead(t, head, probe);
+		track_header(t, print, network, &flow);
 		return t;
 	case NT_LIFE_JOIN:
-		return track_join((u64)skb, head);
+		t = track_join((u64)skb, head, probe);
+		track_header(t, print, network, &flow);
+		return t;
 	case NT_LIFE_RESTART:
 		forget(skb, head, probe, t);
 		break;
@@ -148,8 +173,7 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	t = track_start((u64)skb, head, print, probe);
 	if (t && piece)
 		t->flags |= NT_T_PIECE;
-	if (t)
-		t->network = network;
+	track_header(t, print, network, &flow);
 	return t;
 }
 
@@ -182,7 +206,10 @@ static __always_inline void tell_parent(struct hit *hit, struct nt_event *ev)
 {
 	struct cut *cut = cut_here();
 
-	if (cut && !annotate_link(ev, NT_ANNO_PARENT, cut->skb, cut->id))
+	if (!cut)
+		return;
+	cut->left -= cut->left != 0;
+	if (!annotate_link(ev, NT_ANNO_PARENT, cut->skb, cut->id))
 		hit->lost = true;
 }
 
@@ -275,14 +302,20 @@ static __always_inline void hit_close(struct hit *hit)
 static __always_inline void note_cut(struct sk_buff *skb, u32 probe, const struct nt_tracked *t)
 {
 	void *head = BPF_CORE_READ(skb, head);
+	struct skb_shared_info *shared = shared_info(skb, (u64)head);
+	u32 piece_bytes = FRAGMENT_LEAST_BYTES;
 	struct cut *cut = cut_here();
 
 	if (!cut)
 		return;
 	cut->skb = (u64)skb;
+	cut->ts_ns = bpf_ktime_get_ns();
 	cut->id = t->id;
 	cut->segments = probe == NT_PROBE_skb_segment;
-	read_flow_at(skb, head, BPF_CORE_READ(skb, network_header), false, &cut->flow);
+	if (cut->segments)
+		piece_bytes = BPF_CORE_READ(shared, gso_size);
+	cut->left = BPF_CORE_READ(skb, len) / (piece_bytes ?: 1) + 1;
+	read_flow_at(skb, head, BPF_CORE_READ(skb, network_header), BPF_CORE_READ(skb, protocol), false, &cut->flow);
 }
 
 /* A hit whose event carries nothing but itself. */

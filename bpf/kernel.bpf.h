@@ -87,12 +87,14 @@ struct sk_buff {
 	struct sock *sk;
 	unsigned int len;
 	unsigned int data_len;
+	u8 nohdr : 1;
 	u16 vlan_tci;
 	u32 mark;
 	u16 protocol;
 	u16 transport_header;
 	u16 network_header;
 	u16 mac_header;
+	u16 inner_network_header;
 	unsigned int tail;
 	unsigned int end;
 	unsigned char *head;
@@ -100,6 +102,7 @@ struct sk_buff {
 };
 
 struct skb_shared_info {
+	unsigned short gso_size;
 	unsigned short gso_segs;
 	atomic_t dataref;
 };

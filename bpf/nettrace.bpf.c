@@ -60,6 +60,7 @@ static __always_inline int on_tracepoint(void *ctx, struct sk_buff *skb, u32 fla
 #define TP_TPA(name, program, n, flags) TP_##program(name, n, flags)
 #define TP_NO(name, program, n, flags)
 #define TP_FREE(name, n, flags)
+#define TP_XMIT(name, n, flags)
 #define TP_SKB(name, n, flags)                                                                    \
 	SEC("raw_tp/" #name) int tp_##name(u64 *ctx)                                              \
 	{                                                                                         \

@@ -50,7 +50,12 @@ struct ipv6_extension {
 
 enum { IP6_HOP_BY_HOP = 0, IP6_ROUTING = 43, IP6_FRAGMENT = 44, IP6_AUTH = 51, IP6_DESTINATION = 60 };
 
-struct arp_body {
+/* Of Ethernet and IPv4, as it is wherever ARP matters. */
+struct arp_header {
+	u16 hardware;
+	u16 protocol;
+	u8 hardware_bytes;
+	u8 protocol_bytes;
 	u16 operation;
 	u8 sender_mac[6];
 	u8 sender[4];
@@ -241,24 +246,26 @@ static __always_inline bool read_ipv6(const struct linear *from, u32 offset, u32
 
 static __always_inline void read_arp(const struct linear *from, u32 offset, struct nt_flow *flow)
 {
-	struct arp_body arp;
+	struct arp_header arp;
 
 	flow->l3_proto = NT_ETH_ARP;
-	/* behind the types and sizes of the addresses: Ethernet and IPv4 wherever ARP matters */
-	if (!linear_read(from, offset + 6, &arp, sizeof(arp)))
+	/* while a tunnel puts its header in front of it, that is where ARP is looked for */
+	if (!linear_read(from, offset, &arp, sizeof(arp)) || arp.protocol != swap16(NT_ETH_IPV4) ||
+	    arp.hardware_bytes != 6 || arp.protocol_bytes != 4) {
+		flow->no_transport = NT_TRANSPORT_CUT;
 		return;
+	}
 	flow->icmp_type = swap16(arp.operation);
 	flow->saddr[2] = flow->daddr[2] = swap32(0xffff);
 	__builtin_memcpy(&flow->saddr[3], arp.sender, 4);
 	__builtin_memcpy(&flow->daddr[3], arp.target, 4);
 }
 
-static __always_inline void read_layers(struct sk_buff *skb, void *head, u32 offset, bool received,
-					 struct nt_flow *flow)
+static __always_inline void read_layers(struct sk_buff *skb, void *head, u32 offset, u16 protocol, bool received,
+					struct nt_flow *flow)
 {
 	struct linear from = {.head = head, .tail = BPF_CORE_READ(skb, tail)};
 	u32 end = (u32)((void *)BPF_CORE_READ(skb, data) - head) + BPF_CORE_READ(skb, len);
-	u16 protocol = BPF_CORE_READ(skb, protocol);
 
 	__builtin_memset(flow, 0, sizeof(*flow));
 	flow->mark = BPF_CORE_READ(skb, mark);
@@ -286,19 +293,20 @@ static __always_inline void read_layers(struct sk_buff *skb, void *head, u32 off
 u32 unknown_zero = 0;
 
 /*
- * The headers found at an offset from skb->head; all zero if they are not readable.
+ * The headers found at an offset from skb->head; all zero if they are not readable. The
+ * protocol, in network order, is that of the skb but for headers which it has left behind.
  * `received`: lengths are filled in and the data may be padded; a VLAN tag stands where data points.
  *
  * What the verifier knows of the result differs from path to path, and it would walk all that
  * follows once for each: so it is made to forget.
  */
-static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, bool received,
+static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, u16 protocol, bool received,
 					 struct nt_flow *flow)
 {
 	u32 zero = *(volatile u32 *)&unknown_zero, i;
 	u32 *words = (u32 *)flow;
 
-	read_layers(skb, head, offset, received, flow);
+	read_layers(skb, head, offset, protocol, received, flow);
 #pragma unroll
 	for (i = 0; i < sizeof(*flow) / sizeof(*words); i++)
 		words[i] |= zero;
@@ -319,6 +327,12 @@ static __always_inline u64 flow_print(const struct nt_flow *flow)
 	fixed ^= ((u32)flow->icmp_type << 16 | flow->l4_proto) * 0x01000193u ^ (u32)flow->l3_proto << 16;
 	ends ^= ((u32)flow->sport << 16 | flow->dport) * 0xc2b2ae35u ^ flow->echo_id;
 	return (u64)ends << 32 | (fixed | 1);
+}
+
+/* Nothing in the low half tells it from others of its protocol: UDP without an IP id, as over IPv6. */
+static __always_inline bool is_anonymous(const struct nt_flow *flow)
+{
+	return !(flow->ip_id | flow->echo_seq | flow->tcp_seq);
 }
 
 #endif

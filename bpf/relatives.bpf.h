@@ -34,13 +34,21 @@ struct {
 	__type(value, struct origins);
 } origins SEC(".maps");
 
-/* The packet of ours that was last cut into pieces on this CPU, and its headers then. */
+/*
+ * The packet of ours that was last cut into pieces on this CPU, and its headers then. It is freed
+ * before the pieces are sent, which a busy driver may delay; what comes later, or is more than it had, is no piece.
+ */
 struct cut {
 	u64 skb;
+	u64 ts_ns;
 	u32 id;
 	u32 segments; /* else fragments */
+	u32 left;     /* so many pieces are yet to come, at most */
 	struct nt_flow flow;
 };
+
+#define PIECE_LATE_NS 100000000
+#define FRAGMENT_LEAST_BYTES 8
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -126,7 +134,7 @@ static __always_inline struct cut *cut_of(const struct nt_flow *flow, u32 probe)
 {
 	struct cut *cut = cut_here();
 
-	if (!cut || !cut->id || !same_ends(flow, &cut->flow))
+	if (!cut || !cut->left || !same_ends(flow, &cut->flow) || bpf_ktime_get_ns() - cut->ts_ns > PIECE_LATE_NS)
 		return NULL;
 	if (probe == NT_PROBE_net_dev_start_xmit)
 		return cut->segments && is_segment(flow, &cut->flow) ? cut : NULL;

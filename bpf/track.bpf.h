@@ -246,7 +246,8 @@ static __always_inline void track_rehead(struct nt_tracked *t, u64 head, u32 pro
 /* The skb is gone. True if others are known to hold its head, or, without skb_clone, may. */
 static __always_inline bool track_end(struct sk_buff *skb, const struct nt_tracked *t)
 {
-	bool unseen = clones_unannounced && head_is_shared(skb, t->head);
+	/* of a head that was replaced unseen nothing can be asked: it may be gone */
+	bool unseen = clones_unannounced && (u64)BPF_CORE_READ(skb, head) == t->head && head_is_shared(skb, t->head);
 	struct nt_tracked gone = *t; /* a deleted entry may be another packet's at once */
 
 	skb_delete((u64)skb);
@@ -255,23 +256,26 @@ static __always_inline bool track_end(struct sk_buff *skb, const struct nt_track
 	return unseen ? head_leave(&gone) : head_put(&gone);
 }
 
-static __always_inline struct nt_tracked *track_join(u64 skb, u64 head)
+static __always_inline struct nt_tracked *track_join(u64 skb, u64 head, u32 probe)
 {
 	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
-	struct nt_tracked value = {.head = head};
+	struct nt_tracked value = {.head = head}, *t;
 
 	if (!held)
 		return NULL;
 	value.id = held->id;
 	value.last_ns = bpf_ktime_get_ns();
 	value.print = held->print;
-	if (clones_unannounced)
+	t = skb_insert(skb, &value);
+	if (!t)
+		count_loss(probe, NT_LOSS_MAP);
+	else if (clones_unannounced)
 		__sync_fetch_and_add(&held->refs, 1);
-	return skb_insert(skb, &value);
+	return t;
 }
 
 /* Another skb takes the head of this one, which is about to be freed, and goes on as the same packet. */
-static __always_inline void track_take_over(u64 skb, const struct nt_tracked *from)
+static __always_inline void track_take_over(u64 skb, const struct nt_tracked *from, u32 probe)
 {
 	struct nt_tracked value = {
 		.head = from->head,
@@ -282,10 +286,13 @@ static __always_inline void track_take_over(u64 skb, const struct nt_tracked *fr
 		.dev = from->dev,
 		.id = from->id,
 		.network = from->network,
+		.l3_proto = from->l3_proto,
 	};
 
 	if (skb_insert(skb, &value))
 		head_hold(&value);
+	else
+		count_loss(probe, NT_LOSS_MAP);
 }
 
 static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 print, u32 probe)

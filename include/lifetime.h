@@ -22,6 +22,7 @@
  *   not tracked, head known    head held by several skbs,  JOIN
  *                              or same header
  *   not tracked, head known    neither: a stale entry      RESTART (forget the head first)
+ *   not tracked, head known    TCP's original of a clone   IGNORE: it is not sent itself
  *   any of these, at a START   another header              RESTART: reuse shows here first
  *   not tracked, head unknown  START probe                 START, if the filter matches
  *
@@ -48,6 +49,7 @@ struct nt_sight {
 	u8 same_head;	/* and skb->head is the one stored there */
 	u8 announced;	/* and a REHEADS probe was its last event */
 	u8 head_known;	/* not tracked, but skb->head is in heads */
+	u8 original;	/* and the skb gave its headers up to its clones: TCP keeps it to send it again */
 	u8 head_shared; /* skb_shinfo(skb)->dataref counts other holders with headers */
 	u8 same_header; /* the packet's header equals the one stored; see nt_life_needs_header */
 };
@@ -55,7 +57,7 @@ struct nt_sight {
 /* Reading the header costs two probe reads: only at START probes, whose filter needs it anyway, and in doubt. */
 static inline int nt_life_needs_header(u32 flags, const struct nt_sight *s)
 {
-	if (flags & NT_P_FRESH)
+	if ((flags & NT_P_FRESH) || s->original)
 		return 0;
 	if ((flags & NT_P_START) && (s->tracked || s->head_known))
 		return 1;
@@ -74,6 +76,8 @@ static inline enum nt_life nt_life_decide(u32 flags, const struct nt_sight *s)
 			return NT_LIFE_RESTART;
 		return s->same_head ? NT_LIFE_CONTINUE : NT_LIFE_REHEAD;
 	}
+	if (s->original)
+		return NT_LIFE_IGNORE;
 	if (s->head_known) {
 		if ((flags & NT_P_FRESH) || !same)
 			return NT_LIFE_RESTART;

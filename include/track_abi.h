@@ -25,6 +25,7 @@ struct nt_tracked {
 	u32 id;
 	u16 flags;   /* NT_T_* */
 	u16 network; /* offset of the network header from the head when last read */
+	u32 l3_proto; /* and what was there */
 };
 
 /* heads: skb->head to the journey of those who hold it. */

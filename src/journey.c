@@ -331,6 +331,22 @@ int journey_set_add(struct journey_set *set, const struct nt_event *record, size
 	}
 }
 
+int journey_set_expire(struct journey_set *set, u64 before_ns)
+{
+	const struct nt_end end = {.ev = {.ts_ns = before_ns, .kind = NT_END}, .how = NT_END_EVICTED};
+	struct open_journey *open, *newer;
+	int ret = 0;
+
+	for (open = set->oldest; open && !ret; open = newer) {
+		newer = open->newer;
+		if (open->last_ts_ns >= before_ns)
+			continue;
+		open_journey_end(open, &end);
+		ret = hand_on(set, open);
+	}
+	return ret;
+}
+
 int journey_set_finish(struct journey_set *set)
 {
 	int ret = journey_set_flush(set);

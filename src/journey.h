@@ -117,6 +117,12 @@ int journey_set_add(struct journey_set *set, const struct nt_event *record, size
  */
 int journey_set_flush(struct journey_set *set);
 
+/*
+ * Give up journeys whose last event was before that time: the kernel side follows none of them any
+ * more, and if the record of the end found no room in the ring, nothing else tells. 0, or what the callback returned.
+ */
+int journey_set_expire(struct journey_set *set, u64 before_ns);
+
 /* Hand on everything still open as incomplete, oldest first. Stops if the callback does. */
 int journey_set_finish(struct journey_set *set);
 

@@ -113,6 +113,17 @@ static bool is_listed(const struct journey *journey)
 			 !strncmp(place, "kfree_skb_list", strlen("kfree_skb_list")));
 }
 
+/*
+ * dev_kfree_skb_any, with which some drivers (vmxnet3, for one) free a packet when it has been
+ * sent, looks like a drop without a reason; as does the free of one that they could not send.
+ */
+static bool is_sent(const struct journey *journey, const struct journey_member *member)
+{
+	const struct nt_anno_DROP *drop = drop_of(&journey->events[journey->n_events - 1]);
+
+	return member->stage == NT_STAGE_DRIVER && drop && !drop->in_xmit && !has_reason(journey, drop);
+}
+
 enum outcome member_outcome(const struct journey *journey, const struct journey_member *member,
 			    const struct nt_event *end)
 {
@@ -120,6 +131,8 @@ enum outcome member_outcome(const struct journey *journey, const struct journey_
 	case NT_PROBE_kfree_skb:
 		if (is_listed(journey))
 			return OUTCOME_MERGED;
+		if (is_sent(journey, member))
+			return OUTCOME_TRANSMITTED;
 		return is_used(journey, member->skb) ? OUTCOME_CONSUMED : OUTCOME_DROPPED;
 	case NT_PROBE_napi_reuse_skb:
 	case NT_PROBE_skb_morph:

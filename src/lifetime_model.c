@@ -111,6 +111,7 @@ static enum nt_life decide(struct lifetime_model *model, const struct model_hit 
 	}
 	if (held) {
 		sight.head_known = 1;
+		sight.original = hit->original;
 		sight.head_shared = hit->shared;
 		sight.same_header = held->header == hit->header;
 	}

@@ -22,6 +22,7 @@ struct model_hit {
 	u64 header;   /* stands for the fingerprint of the packet's header */
 	bool shared;  /* dataref tells of other holders */
 	bool matches; /* the filter */
+	bool original; /* TCP keeps it, and sends clones */
 };
 
 /* What comes of it. */

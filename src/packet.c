@@ -105,22 +105,22 @@ static bool is_confirmed(const struct view *v, const struct place *place)
 /*
  * The network header. The kernel's offset is taken unless a VLAN tag is there
  * (received, not yet untagged). skb->protocol says less: it is 0 until
- * __ip_local_out has run, and names the tag of a packet about to be sent with
- * one, which may already lie in front of the network header.
+ * __ip_local_out has run, or what a tunnel carries, and names the tag of a packet about to be
+ * sent with one, which may already lie in front of the network header.
  */
 static struct place find_network(const struct nt_snapshot *snapshot, const struct view *v)
 {
 	u16 protocol = ntohs(snapshot->protocol);
 	u16 guess = guess_ip(v, snapshot->network);
 	struct place place = {.ethertype = protocol, .at = snapshot->network};
-	bool framed = v->framed && has(v, 0, ETHER_BYTES), agreed, untagged;
+	bool framed = v->framed && has(v, 0, ETHER_BYTES), agreed, stale;
 
 	if (framed)
 		place = (struct place){.ethertype = be16(v, ETHER_BYTES - 2), .at = ETHER_BYTES};
 	skip_tags(v, &place);
 	agreed = guess && (guess == protocol || !protocol);
-	untagged = guess && !framed && is_vlan(protocol) && !is_confirmed(v, &place);
-	if (!agreed && !untagged && place.at >= snapshot->network)
+	stale = guess && !framed && !is_confirmed(v, &place);
+	if (!agreed && !stale && place.at >= snapshot->network)
 		return place;
 	if (guess)
 		place.ethertype = guess;

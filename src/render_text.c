@@ -192,6 +192,8 @@ static void put_drop_kind(struct text *text, const struct journey *journey, cons
 		put_literal(text, "freed with the packet that it became part of, ");
 	else if (!text->at_once && outcome_of(journey, event->skb) == OUTCOME_CONSUMED)
 		put_literal(text, "the kernel is done with it, ");
+	else if (!text->at_once && outcome_of(journey, event->skb) == OUTCOME_TRANSMITTED)
+		put_literal(text, "the driver is done with it, ");
 	else if (!text->at_once && arrived(journey->outcome))
 		put_literal(text, "nobody wanted this clone, ");
 	else

@@ -228,11 +228,15 @@ static int nap(u64 until_ns)
 /* Give up packets that nothing saw for long. That it failed once is no reason to stop. */
 static int sweep(struct session *session, u64 *next_ns)
 {
-	if (now_ns() < *next_ns)
+	u64 now = now_ns();
+	int ret;
+
+	if (now < *next_ns)
 		return 0;
+	*next_ns = now + SWEEP_INTERVAL_NS;
 	tracer_sweep(session->tracer, SWEEP_IDLE_NS, on_record, session);
-	*next_ns = now_ns() + SWEEP_INTERVAL_NS;
-	return session->out ? out_error(session->out) : 0;
+	ret = journey_set_expire(session->journeys, now > SWEEP_IDLE_NS ? now - SWEEP_IDLE_NS : 0);
+	return session->out && out_error(session->out) ? out_error(session->out) : ret;
 }
 
 /* All that was read is told: --basic does not keep its last line until something else happens. */

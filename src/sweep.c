@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,10 +25,20 @@ static u64 now_ns(void)
 	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
 }
 
-/* Whoever's delete succeeds takes the address out of the prefilter's counts. */
-static bool delete_counted(int map_fd, u32 *counts, u64 key)
+/*
+ * Whoever's delete succeeds takes the address out of the prefilter's counts. The entry is looked at
+ * again before: since it was copied, the address may have become another packet's.
+ */
+static bool delete_counted(int map_fd, u32 *counts, u64 key, const void *copied, size_t id_offset)
 {
-	if (bpf_map_delete_elem(map_fd, &key))
+	union {
+		struct nt_tracked tracked;
+		struct nt_held held;
+	} now;
+
+	if (bpf_map_lookup_elem(map_fd, &key, &now) ||
+	    memcmp((const char *)&now + id_offset, (const char *)copied + id_offset, sizeof(u32)) ||
+	    bpf_map_delete_elem(map_fd, &key))
 		return false;
 	__atomic_fetch_sub(&counts[nt_prefilter_slot(key)], 1, __ATOMIC_RELAXED);
 	return true;
@@ -107,7 +118,8 @@ static int sweep_skbs(struct tracer *tracer, u64 before_ns, source_record_fn on_
 	for (i = 0; !err && i < copy.n; i++) {
 		tracked = (const struct nt_tracked *)copy.values + i;
 		if (tracked->last_ns >= before_ns ||
-		    !delete_counted(fd, tracer->skel->bss->tracked_skbs, copy.keys[i])) {
+		    !delete_counted(fd, tracer->skel->bss->tracked_skbs, copy.keys[i], tracked,
+				    offsetof(struct nt_tracked, id))) {
 			live->ids[live->n++] = tracked->id;
 			continue;
 		}
@@ -135,7 +147,8 @@ static int sweep_heads(struct tracer *tracer, u64 before_ns, const struct live_i
 		held = (const struct nt_held *)copy.values + i;
 		if (held->start_ns < before_ns &&
 		    !bsearch(&held->id, live->ids, live->n, sizeof(*live->ids), compare_id) &&
-		    delete_counted(fd, tracer->skel->bss->tracked_heads, copy.keys[i]))
+		    delete_counted(fd, tracer->skel->bss->tracked_heads, copy.keys[i], held,
+				   offsetof(struct nt_held, id)))
 			err = tell_evicted(0, held->id, on_record, user);
 	}
 	map_copy_drop(&copy);

@@ -258,12 +258,15 @@ static int keep_link(struct tracer *tracer, struct bpf_link *link)
 	return 0;
 }
 
-static void count_attached(struct tracer *tracer, unsigned int probe, int err)
+/* A row is attached as a whole or not at all: on an error the links that it has by now go. */
+static void count_attached(struct tracer *tracer, unsigned int probe, unsigned int links_before, int err)
 {
 	if (!err) {
 		tracer->n_attached++;
 		return;
 	}
+	while (tracer->n_links > links_before)
+		bpf_link__destroy(tracer->links[--tracer->n_links]);
 	tracer->row_errors[probe] = err;
 	tracer->n_skipped++;
 }
@@ -310,30 +313,34 @@ static int attach_targets(struct tracer *tracer, struct bpf_program *program, co
 static void attach_multi(struct tracer *tracer, struct bpf_program *program, const char *name)
 {
 	struct multi_targets targets;
-	unsigned int i;
+	unsigned int i, n, before;
 	int err, alone;
 
 	collect_targets(tracer, name, &targets);
 	err = attach_targets(tracer, program, &targets, 0, targets.n);
-	for (i = 0; i < targets.n; i++) {
-		alone = err ? attach_targets(tracer, program, &targets, i, 1) : 0;
-		if (!i || targets.cookies[i] != targets.cookies[i - 1])
-			count_attached(tracer, (unsigned int)targets.cookies[i], alone);
+	for (i = 0; i < targets.n; i += n) {
+		for (n = 1; i + n < targets.n && targets.cookies[i + n] == targets.cookies[i]; n++)
+			;
+		before = tracer->n_links;
+		alone = err ? attach_targets(tracer, program, &targets, i, n) : 0;
+		count_attached(tracer, (unsigned int)targets.cookies[i], before, alone);
 	}
 }
 
 /* Before cookies, a program finds its row by the register IP: past the int3, the call, or endbr and call. */
-static void name_addresses(struct tracer *tracer, u32 probe, u64 address)
+static int name_addresses(struct tracer *tracer, u32 probe, u64 address)
 {
 	static const u32 offsets[] = {1, 4, 5, 9};
-	int map_fd = bpf_map__fd(tracer->skel->maps.probe_by_ip);
+	int map_fd = bpf_map__fd(tracer->skel->maps.probe_by_ip), err = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+	for (i = 0; !err && i < sizeof(offsets) / sizeof(*offsets); i++) {
 		u64 ip = address + offsets[i];
 
-		bpf_map_update_elem(map_fd, &ip, &probe, BPF_ANY);
+		if (bpf_map_update_elem(map_fd, &ip, &probe, BPF_ANY))
+			err = -errno;
 	}
+	return err;
 }
 
 static int attach_kprobe(struct tracer *tracer, struct bpf_program *program, const struct probe_plan_entry *entry)
@@ -346,8 +353,9 @@ static int attach_kprobe(struct tracer *tracer, struct bpf_program *program, con
 		opts.bpf_cookie = entry->probe;
 	for (i = 0; !err && i < entry->n_places; i++) {
 		if (!tracer->skel->rodata->has_cookie)
-			name_addresses(tracer, entry->probe, entry->places[i].address);
-		err = keep_link(tracer, bpf_program__attach_kprobe_opts(program, entry->places[i].name, &opts));
+			err = name_addresses(tracer, entry->probe, entry->places[i].address);
+		if (!err)
+			err = keep_link(tracer, bpf_program__attach_kprobe_opts(program, entry->places[i].name, &opts));
 	}
 	return err;
 }
@@ -362,22 +370,22 @@ static int attach_tracepoint(struct tracer *tracer, const char *program, const s
 static void attach_entry(struct tracer *tracer, const struct probe_plan_entry *entry)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(tracer->skel->obj, entry->program);
-	unsigned int i;
+	unsigned int i, before = tracer->n_links;
 	int err;
 
 	if (row_of(tracer, entry->probe)->kind != PROBE_FN) {
 		err = attach_tracepoint(tracer, entry->program, entry);
 		if (!err && *entry->twin)
 			err = attach_tracepoint(tracer, entry->twin, entry);
-		count_attached(tracer, entry->probe, err);
+		count_attached(tracer, entry->probe, before, err);
 		return;
 	}
 	if (tracer->plan->backend == BACKEND_FENTRY) {
-		count_attached(tracer, entry->probe, keep_link(tracer, bpf_program__attach_trace(program)));
+		count_attached(tracer, entry->probe, before, keep_link(tracer, bpf_program__attach_trace(program)));
 		return;
 	}
 	if (tracer->plan->backend == BACKEND_KPROBE) {
-		count_attached(tracer, entry->probe, attach_kprobe(tracer, program, entry));
+		count_attached(tracer, entry->probe, before, attach_kprobe(tracer, program, entry));
 		return;
 	}
 	for (i = 0; i < entry->probe; i++) /* the first row of a program attaches it for all */

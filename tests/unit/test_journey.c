@@ -355,6 +355,22 @@ static void ends_that_no_probe_saw(void **state)
 	assert_false(kept[2].journey.incomplete);
 }
 
+/* The ring was full when the packet ended. */
+static void ends_that_never_came(void **state)
+{
+	(void)state;
+	assert_int_equal(add(1, NT_PROBE_netif_rx, SKB_A, START), 0);
+	assert_int_equal(journey_set_expire(set, now_ns), 0);
+	assert_int_equal(n_kept, 0);
+	assert_int_equal(journey_set_expire(set, now_ns + 1), 0);
+	expect_one(OUTCOME_EVICTED, 1, 1, true);
+	assert_int_equal(add(1, NT_PROBE_netif_rx, SKB_A, START), 0);
+	assert_int_equal(add(2, NT_PROBE_netif_rx, SKB_B, START), 0);
+	assert_int_equal(journey_set_expire(set, now_ns), 0);
+	assert_int_equal(n_kept, 2);
+	assert_int_equal(journey_set_open(set), 1);
+}
+
 /* Nothing false: the reused clone may have been delivered. */
 static void unknown_end_outweighs_a_drop(void **state)
 {
@@ -421,6 +437,7 @@ int main(void)
 		test(start_not_seen),
 		test(lost_records),
 		test(ends_that_no_probe_saw),
+		test(ends_that_never_came),
 		test(unknown_end_outweighs_a_drop),
 		test(slowest_span),
 		test(names_of_outcomes),

@@ -68,6 +68,30 @@ static void merged(void **state)
 	expect_into(OUTCOME_MERGED, 8);
 }
 
+/* Drivers free with kfree_skb what they have sent, and what they cannot send. */
+static void freed_by_the_driver(void **state)
+{
+	struct nt_anno_DROP payload = {.location = ELSEWHERE, .reason = REASON_NONE};
+
+	(void)state;
+	for (u32 in_xmit = 0; in_xmit < 2; in_xmit++) {
+		event(__dev_queue_xmit, SKB_A, START);
+		event(net_dev_start_xmit, SKB_A, 0);
+		now_ns += 1000;
+		payload.in_xmit = in_xmit;
+		assert_int_equal(note(header(1, NT_PROBE_kfree_skb, SKB_A, END), NT_ANNO_DROP, &payload, sizeof(payload)), 0);
+		expect_into(in_xmit ? OUTCOME_DROPPED : OUTCOME_TRANSMITTED, 0);
+	}
+	/* with a reason it is what it says */
+	event(net_dev_start_xmit, SKB_A, START);
+	dropped_at(SKB_A, REASON_BAD, ELSEWHERE, 0);
+	expect_into(OUTCOME_DROPPED, 0);
+	/* and in the queue before nobody sent it */
+	event(__dev_queue_xmit, SKB_A, START);
+	dropped_at(SKB_A, REASON_NONE, ELSEWHERE, 0);
+	expect_into(OUTCOME_DROPPED, 0);
+}
+
 /* It can be found by the time at which its block begins. */
 static void merged_into_one_under_way(void **state)
 {
@@ -321,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(merged),
+		test(freed_by_the_driver),
 		test(merged_into_one_under_way),
 		test(merged_into_the_unknown),
 		test(merge_that_failed),

@@ -42,7 +42,7 @@ static int setup(void **state)
 
 static struct model_seen see(enum nt_probe probe, u64 skb, u64 head, u64 header, bool shared)
 {
-	struct model_hit hit = {row_flags[probe], skb, head, header, shared, true};
+	struct model_hit hit = {row_flags[probe], skb, head, header, shared, true, false};
 
 	return lifetime_model_see(&model, &hit);
 }
@@ -195,6 +195,22 @@ static void tcp_retransmissions(void **state)
 }
 
 /* napi_reuse_skb hands on sk_buff and head without a free. */
+/* TCP makes room in the original while its clone is still on its way: only the clone is the packet. */
+static void original_expands_under_its_clone(void **state)
+{
+	struct model_hit original = {row_flags[NT_PROBE_pskb_expand_head], SKB_A, HEAD_A, PACKET_2, false, true, true};
+
+	(void)state;
+	expect(__ip_local_out, SKB_B, HEAD_A, PACKET_1, false, 1, STARTS);
+	assert_int_equal(lifetime_model_see(&model, &original).id, 0);
+	original.shared = true;
+	assert_int_equal(lifetime_model_see(&model, &original).id, 0);
+	assert_int_equal(lifetime_model_heads(&model), 1);
+	expect(__dev_queue_xmit, SKB_B, HEAD_A, PACKET_1, false, 1, GOES_ON);
+	expect(consume_skb, SKB_B, HEAD_A, PACKET_1, false, 1, ENDS);
+	assert_nothing_left();
+}
+
 static void napi_frags_reuse(void **state)
 {
 	(void)state;
@@ -306,7 +322,7 @@ static void reuse_of_both_addresses(void **state)
 
 static void reuse_by_a_packet_not_asked_for(void **state)
 {
-	struct model_hit hit = {NT_P_START, SKB_A, HEAD_A, PACKET_2, false, false};
+	struct model_hit hit = {NT_P_START, SKB_A, HEAD_A, PACKET_2, false, false, false};
 	struct model_seen stranger;
 
 	(void)state;
@@ -385,7 +401,7 @@ static void stale_holder_leaves_the_new_one_alone(void **state)
 
 static void nobodys_packets(void **state)
 {
-	struct model_hit hit = {NT_P_START, SKB_A, HEAD_A, PACKET_1, false, false};
+	struct model_hit hit = {NT_P_START, SKB_A, HEAD_A, PACKET_1, false, false, false};
 
 	(void)state;
 	assert_int_equal(lifetime_model_see(&model, &hit).id, 0);
@@ -419,6 +435,7 @@ int main(void)
 		test(unannounced_clones),
 		test(unannounced_clones_outlive_the_original),
 		test(tcp_retransmissions),
+		test(original_expands_under_its_clone),
 		test(napi_frags_reuse),
 		test(expanded_head),
 		test(expanded_head_with_living_clone),

@@ -10,7 +10,8 @@
 #   sum    BLOCKS EVENTS INCOMPLETE                                 at the end
 #
 # The rules: only headers, events, footers and blank lines occur; the packet is one of the forms below; within a
-# block every line names the same packet, whose addresses and ports may change only with -v nat=1; time never runs
+# block every line names the same packet, whose addresses and ports may change only with -v changes=nat, and which may be
+# carried in another with -v changes=tunnel; time never runs
 # backwards; each span is the time since the event before, and the total that from first to last; exactly one outcome;
 # the block says that it is incomplete if and only if its outcome says so, or that it was evicted.
 
@@ -43,7 +44,7 @@ function is_packet(text) {
 		return text ~ /^...: [0-9.]+:[0-9]+ -> [0-9.]+:[0-9]+$/ ||
 			text ~ /^...: \[[0-9a-f:.]+\]:[0-9]+ -> \[[0-9a-f:.]+\]:[0-9]+$/
 	if (text ~ /^ARP: /)
-		return text ~ /^ARP: (who has [0-9.]+, tell [0-9.]+|reply, [0-9.]+ to [0-9.]+( is at [0-9a-f:]+)?)$/
+		return text ~ /^ARP: (who has [0-9.]+, tell [0-9.]+|reply, [0-9.]+( is at [0-9a-f:]+)?( to [0-9.]+)?)$/
 	if (text ~ /^(ICMP|IPv4): /) return text ~ /^....: [0-9.]+ -> [0-9.]+ [a-zA-Z]/
 	if (text ~ /^(ICMPv6|IPv6): /) return text ~ /^[A-Za-z0-9]+: [0-9a-f:.]+ -> [0-9a-f:.]+ [a-z]/
 	return 0
@@ -57,7 +58,7 @@ function without_ends(text) {
 }
 
 function changed(text) {
-	if (!nat || without_ends(text) != without_ends(packet) || !is_packet(text))
+	if (!is_packet(text) || (changes != "tunnel" && (changes != "nat" || without_ends(text) != without_ends(packet))))
 		bad("another packet in the block of " packet)
 	packet = text
 	texts = texts "\t" text

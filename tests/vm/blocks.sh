@@ -6,9 +6,10 @@
 blocks_awk=$(dirname "${BASH_SOURCE[0]}")/blocks.awk
 blocks=$scratch/blocks
 
-# read_blocks FILE [nat]: sets n_blocks, n_events, n_incomplete. With `nat`, addresses and ports may change in a block.
+# read_blocks FILE [nat|tunnel]: sets n_blocks, n_events, n_incomplete. With `nat`, addresses and ports may change in a
+# block; with `tunnel`, any packet may carry it.
 read_blocks() {
-	awk -v nat="${2:+1}" -f "$blocks_awk" "$1" >"$blocks" || return
+	awk -v changes="${2-}" -f "$blocks_awk" "$1" >"$blocks" || return
 	# shellcheck disable=SC2034 # for the tests
 	IFS=$'\t' read -r _ n_blocks n_events n_incomplete < <(grep '^sum' "$blocks")
 }
