@@ -208,6 +208,9 @@ static void say_refused(int err)
 {
 	char why[128];
 
+	/* libbpf tries what the kernel can do first, and forgets the errno of that */
+	if (strstr(log_libbpf_reason(), strerror(EMFILE)))
+		err = -EMFILE;
 	host_explain_refusal(err, why, sizeof(why));
 	log_say("the kernel refused a program: %s (%s)%s%s", strerror(-err), log_libbpf_reason(), *why ? "; " : "",
 		why);
