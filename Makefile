@@ -31,8 +31,8 @@ endif
 
 # The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone.
 PURE := options filter out reason check probe_list near packet probe_table probe_plan dict annotation journey \
-	journey_open journey_outcome lifetime_model segments scope sort render_text
-LIVE := main session inspect prepare host names kernel kernel_trial machine symbols tracer detach sweep source_ring log
+	journey_open journey_outcome lifetime_model segments scope sort trace pipeline render render_text
+LIVE := main session facts inspect prepare host names kernel kernel_trial machine symbols tracer detach sweep source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))

@@ -23,6 +23,7 @@ struct journey_set {
 	journey_done_fn done;
 	journey_event_fn event; /* may be NULL */
 	void *user;
+	bool keep_snapshots;
 	struct segments *segments;
 	struct open_journey *fresh; /* its last event is to be handed on; one for all keeps the order of time */
 	size_t n_open;
@@ -51,6 +52,11 @@ struct journey_set *journey_set_new(const struct probe_table *probes, const stru
 	set->done = done;
 	set->user = user;
 	return set;
+}
+
+void journey_set_keep_snapshots(struct journey_set *set)
+{
+	set->keep_snapshots = true;
 }
 
 void journey_set_on_event(struct journey_set *set, journey_event_fn event)
@@ -219,6 +225,7 @@ static int begin(struct journey_set *set, const struct nt_event *ev, struct open
 	open->journey.probes = set->probes;
 	open->journey.dict = set->dict;
 	open->journey.id = ev->skb_id;
+	open->keep_snapshots = set->keep_snapshots;
 	open->journey.incomplete = !(ev->kind & NT_F_START);
 	link_newest(set, open);
 	*ret_open = open;

@@ -46,6 +46,7 @@ struct journey_event {
 	u8 flags;	    /* NT_F_* */
 	u32 flow;	    /* index into journey.flows: the headers as last seen */
 	struct journey_note *notes;
+	const struct nt_snapshot *snapshot; /* with its first bytes; NULL if none was taken, or wanted */
 };
 
 /* Another journey that has to do with this one; id 0: none. */
@@ -99,6 +100,9 @@ typedef int (*journey_event_fn)(void *user, const struct journey *journey,
 struct journey_set *journey_set_new(const struct probe_table *probes, const struct dict *dict, journey_done_fn done,
 				    void *user);
 void journey_set_free(struct journey_set *set);
+
+/* Keep the snapshots of events, which only some formats need. */
+void journey_set_keep_snapshots(struct journey_set *set);
 
 /* Have events, too, with the same user. Those that a journey has no room for are not handed on. */
 void journey_set_on_event(struct journey_set *set, journey_event_fn event);

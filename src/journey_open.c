@@ -238,6 +238,21 @@ static int new_event(struct open_journey *open, const struct nt_event *ev, u32 c
 	return 0;
 }
 
+static int keep_snapshot(struct open_journey *open, const struct nt_snapshot *snapshot, size_t *bytes)
+{
+	struct journey_event *event = &open->journey.events[open->journey.n_events - 1];
+	struct nt_snapshot *copy;
+
+	if (event->snapshot)
+		return 0;
+	copy = note_alloc(open, sizeof(*copy), bytes);
+	if (!copy)
+		return -ENOMEM;
+	*copy = *snapshot;
+	event->snapshot = copy;
+	return 0;
+}
+
 static int attach_flow(struct open_journey *open, const struct nt_event *record, size_t size,
 		       size_t *bytes)
 {
@@ -248,6 +263,8 @@ static int attach_flow(struct open_journey *open, const struct nt_event *record,
 	if (size < sizeof(*snapshot) || snapshot->captured_bytes > NT_SNAPSHOT_BYTES)
 		return -EINVAL;
 	packet_parse(snapshot, &flow);
+	if (open->keep_snapshots && open->last_kept && keep_snapshot(open, snapshot, bytes))
+		return -ENOMEM;
 	if (!journey->n_flows || memcmp(&journey->flows[journey->n_flows - 1], &flow, sizeof(flow))) {
 		if (journey->n_flows == JOURNEY_EVENTS_MAX) {
 			journey->incomplete = true;

@@ -21,6 +21,7 @@ struct open_journey {
 	u64 last_skb;
 	u16 last_probe;
 	bool last_kept; /* its event is the last of journey.events */
+	bool keep_snapshots;
 
 	u32 alive;
 	u32 pending;	  /* clones announced by skb_clone and not seen yet */

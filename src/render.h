@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Renderers: one per output format, each a file render_*.c. */
+/* Formats of output, each a file render_*.c that defines one struct render_format. */
 #ifndef NT_RENDER_H
 #define NT_RENDER_H
 
 #include "dict.h"
 #include "journey.h"
 #include "out.h"
+#include "trace.h"
 
 /* What a renderer may know besides the journey. Nothing here asks the host. */
 struct render_env {
@@ -17,14 +18,46 @@ struct render_env {
 	bool color;	     /* for a terminal */
 };
 
-/* Append one journey as a timeline block. */
-void render_text_journey(struct out *out, const struct render_env *env, const struct journey *journey);
+struct render;
 
 /*
- * Append one event of a journey under way as a line, which begins with the low 32 bits of its
- * sk_buff. Spans and the outcome are what blocks are for.
+ * A format. Its functions append to render->out, whose errors are looked at elsewhere; all
+ * but `journey` may be NULL. A journey is handed over when it is over, so they come in the order of their ends.
  */
-void render_text_event(struct out *out, const struct render_env *env, const struct journey *journey,
-		       const struct journey_event *event);
+struct render_format {
+	const char *name;	/* of --format */
+	const char *ending;	/* of the names of files in this format, with its dot; NULL: of none */
+	bool binary;		/* not for a terminal */
+	bool wants_snapshots;	/* journey_event.snapshot is needed */
+	size_t state_bytes;	/* of render->state, zeroed before `begin` */
+	void (*begin)(struct render *render, const struct trace_facts *facts);
+	void (*journey)(struct render *render, const struct journey *journey);
+	void (*event)(struct render *render, const struct journey *journey, const struct journey_event *event);
+	void (*end)(struct render *render, const struct trace_totals *totals);
+	void (*free)(struct render *render); /* what the state owns */
+};
+
+/* One output under way. */
+struct render {
+	const struct render_format *format;
+	struct out *out;
+	struct render_env env;
+	void *state;
+};
+
+extern const struct render_format render_text;
+
+/* The format of that name, or that of a file so called; NULL if there is none. */
+const struct render_format *render_format_named(const char *name);
+const struct render_format *render_format_of_file(const char *path);
+
+/*
+ * Begin an output in a format: `out` and what env points to must outlive it. NULL without memory.
+ */
+struct render *render_new(const struct render_format *format, struct out *out, const struct render_env *env,
+			  const struct trace_facts *facts);
+
+/* The end of an output, written only if totals are given. */
+void render_free(struct render *render, const struct trace_totals *totals);
 
 #endif

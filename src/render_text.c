@@ -540,15 +540,14 @@ static void put_link(struct text *text, const char *what, const struct journey_l
 	put_literal(text, "\n");
 }
 
-void render_text_journey(struct out *out, const struct render_env *env,
-			 const struct journey *journey)
+static void put_journey(struct render *render, const struct journey *journey)
 {
 	struct text text;
 
 	if (!journey->n_events)
 		return;
-	text.out = out;
-	text.env = env;
+	text.out = render->out;
+	text.env = &render->env;
 	text.at_once = false;
 	text.used = 0;
 	put_header(&text, journey);
@@ -567,7 +566,7 @@ void render_text_journey(struct out *out, const struct render_env *env,
 	if (journey->incomplete)
 		put_incomplete(&text, journey);
 	put_literal(&text, "\n");
-	out_write(out, text.buf, text.used);
+	out_write(render->out, text.buf, text.used);
 }
 
 /*
@@ -585,25 +584,32 @@ static u32 netns_before(const struct journey *journey, const struct journey_even
 	return 0;
 }
 
-void render_text_event(struct out *out, const struct render_env *env, const struct journey *journey,
-		       const struct journey_event *event)
+/* A line, which begins with the low 32 bits of the sk_buff. Spans and the outcome are what blocks are for. */
+static void put_event_line(struct render *render, const struct journey *journey, const struct journey_event *event)
 {
 	char packet[PACKET_TEXT_BYTES];
 	struct text text;
 	u32 netns = 0;
 
-	text.out = out;
-	text.env = env;
+	text.out = render->out;
+	text.env = &render->env;
 	text.at_once = true;
 	text.used = 0;
 	put_color(&text, DIM);
 	put_hex32(&text, (u32)event->skb);
 	put_literal(&text, ": ");
 	put_color(&text, PLAIN);
-	if (env->detail && event->netns)
+	if (render->env.detail && event->netns)
 		netns = netns_before(journey, event);
 	packet_text(&journey->flows[event->flow], packet, sizeof(packet));
 	put_event(&text, journey, event, &netns, packet);
 	put_literal(&text, "\n");
-	out_write(out, text.buf, text.used);
+	out_write(render->out, text.buf, text.used);
 }
+
+const struct render_format render_text = {
+	.name = "text",
+	.ending = ".txt",
+	.journey = put_journey,
+	.event = put_event_line,
+};

@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "dict.h"
-#include "journey.h"
+#include "facts.h"
 #include "kernel.h"
 #include "log.h"
 #include "names.h"
 #include "out.h"
+#include "pipeline.h"
 #include "prepare.h"
 #include "reason.h"
 #include "render.h"
@@ -26,6 +27,7 @@
 
 struct session {
 	const struct options *options;
+	const struct scope_terms *terms;
 	const volatile sig_atomic_t *stop;
 	struct kernel *kernel;
 	struct probe_table *probes;
@@ -33,11 +35,10 @@ struct session {
 	struct tracer *tracer;
 	struct dict *dict;
 	struct names *names;
-	struct render_env env;
-	struct journey_set *journeys;
-	struct scope *scope;
+	struct trace_facts facts;
 	struct out *out;
-	unsigned long long printed, incomplete, events, malformed;
+	struct render *render;
+	struct pipeline *pipeline;
 };
 
 static u64 now_ns(void)
@@ -48,58 +49,12 @@ static u64 now_ns(void)
 	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
 }
 
-static bool enough(const struct session *session)
-{
-	return session->options->count && session->printed >= session->options->count;
-}
-
-/*
- * A journey is over: print it, unless --basic has told its events. Non-zero ends the trace:
- * enough, or nobody reads. With --basic, too, enough is a number of journeys that are over.
- */
-static int on_journey(void *user, const struct journey *journey)
-{
-	struct session *session = user;
-
-	if (enough(session))
-		return 1;
-	if (!scope_wants(session->scope, session->dict, journey))
-		return 0;
-	session->printed++;
-	session->incomplete += journey->incomplete;
-	session->events += journey->n_events;
-	if (!session->options->basic) {
-		render_text_journey(session->out, &session->env, journey);
-		out_flush(session->out);
-	}
-	return out_error(session->out) ? out_error(session->out) : enough(session);
-}
-
-/* --basic. Flushed after each reading of the rings, since a system call per line would be what costs most. */
-static int on_event(void *user, const struct journey *journey, const struct journey_event *event)
-{
-	struct session *session = user;
-
-	if (enough(session))
-		return 1;
-	if (!scope_wants_event(session->scope, session->dict, event))
-		return 0;
-	render_text_event(session->out, &session->env, journey, event);
-	return out_error(session->out);
-}
-
 static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
 {
 	struct session *session = user;
-	int err;
 
 	names_learn(session->names, session->tracer, record, size);
-	err = journey_set_add(session->journeys, record, size, cpu);
-	if (err == -EINVAL) {
-		session->malformed++;
-		return 0;
-	}
-	return err;
+	return pipeline_add(session->pipeline, record, size, cpu);
 }
 
 static int fail(int err, const char *what, const char *next)
@@ -128,14 +83,6 @@ static int make_plan(struct session *session)
 	return err;
 }
 
-static u64 realtime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
-
 /* A terminal that did not say (NO_COLOR, TERM) that it wants none. */
 static bool wants_color(const struct options *options)
 {
@@ -146,47 +93,55 @@ static bool wants_color(const struct options *options)
 	       strcmp(term, "dumb") != 0 && isatty(STDOUT_FILENO);
 }
 
-/* What rendering is told of this host. The clocks are read as close together as can be. */
-static struct render_env make_env(const struct session *session)
-{
-	u64 before_ns = now_ns(), real_ns = realtime_ns(), after_ns = now_ns();
-	time_t now = time(NULL);
-	struct tm local = {0};
-
-	localtime_r(&now, &local);
-	return (struct render_env){
-		.dict = session->dict,
-		.clock_offset_ns = (s64)(real_ns - (before_ns + (after_ns - before_ns) / 2)),
-		.utc_offset_s = (s32)local.tm_gmtoff,
-		.detail = session->options->detail,
-		.date = session->options->date,
-		.color = wants_color(session->options),
-	};
-}
-
-static int make_parts(struct session *session, const struct scope_terms *terms)
+static int make_parts(struct session *session)
 {
 	session->dict = dict_new();
 	session->names = session->dict ? names_new(session->dict) : NULL;
 	session->probes = probe_table_new();
-	session->scope = scope_new(terms);
-	if (!session->names || !session->probes || !session->scope)
+	return session->names && session->probes ? 0 : -ENOMEM;
+}
+
+static void gather_facts(struct session *session)
+{
+	struct trace_facts *facts = &session->facts;
+
+	facts_gather(session->options, session->terms, facts);
+	snprintf(facts->backend, sizeof(facts->backend), "%s", backend_name(session->prepared.plan->backend));
+	facts->n_probes = tracer_attached(session->tracer);
+	facts->n_skipped = tracer_skipped(session->tracer);
+}
+
+/* From the records on; begun when the trace does, as the first thing that some formats write is about it. */
+static int begin_output(struct session *session)
+{
+	const struct options *options = session->options;
+	const struct pipeline_terms terms = {
+		.scope = *session->terms,
+		.count = options->count,
+		.basic = options->basic,
+	};
+	const struct render_env env = {
+		.dict = session->dict,
+		.clock_offset_ns = session->facts.clock_offset_ns,
+		.utc_offset_s = session->facts.utc_offset_s,
+		.detail = options->detail,
+		.date = options->date,
+		.color = wants_color(options),
+	};
+
+	session->render = render_new(&render_text, session->out, &env, &session->facts);
+	if (!session->render)
 		return -ENOMEM;
-	session->journeys = journey_set_new(session->probes, session->dict, on_journey, session);
-	if (!session->journeys)
-		return -ENOMEM;
-	session->env = make_env(session);
-	if (session->options->basic)
-		journey_set_on_event(session->journeys, on_event);
-	return 0;
+	session->pipeline = pipeline_new(&terms, session->probes, session->dict, session->render);
+	return session->pipeline ? out_flush(session->out) : -ENOMEM;
 }
 
 /* The output comes last: a trace that cannot start leaves an older file as it is. */
-static int session_open(struct session *session, const struct scope_terms *terms)
+static int session_open(struct session *session)
 {
 	int err;
 
-	if (make_parts(session, terms))
+	if (make_parts(session))
 		return fail(-ENOMEM, "cannot start", NULL);
 	err = kernel_open(&session->kernel);
 	if (err == -ENOENT || err == -ESRCH) {
@@ -209,8 +164,8 @@ static void session_close(struct session *session)
 {
 	tracer_free(session->tracer);
 	kernel_free(session->kernel);
-	journey_set_free(session->journeys);
-	scope_free(session->scope);
+	pipeline_free(session->pipeline);
+	render_free(session->render, NULL);
 	names_free(session->names);
 	dict_free(session->dict);
 	probe_table_free(session->probes);
@@ -229,22 +184,12 @@ static int nap(u64 until_ns)
 static int sweep(struct session *session, u64 *next_ns)
 {
 	u64 now = now_ns();
-	int ret;
 
 	if (now < *next_ns)
 		return 0;
 	*next_ns = now + SWEEP_INTERVAL_NS;
 	tracer_sweep(session->tracer, SWEEP_IDLE_NS, on_record, session);
-	ret = journey_set_expire(session->journeys, now > SWEEP_IDLE_NS ? now - SWEEP_IDLE_NS : 0);
-	return session->out && out_error(session->out) ? out_error(session->out) : ret;
-}
-
-/* All that was read is told: --basic does not keep its last line until something else happens. */
-static int tell_events(struct session *session)
-{
-	int ret = journey_set_flush(session->journeys);
-
-	return out_flush(session->out) ? out_error(session->out) : ret;
+	return pipeline_expire(session->pipeline, now > SWEEP_IDLE_NS ? now - SWEEP_IDLE_NS : 0);
 }
 
 /* Until a signal, --duration or --count. 0 or negative errno. */
@@ -259,9 +204,9 @@ static int trace(struct session *session)
 		got = source_ring_read(tracer_source(session->tracer), false, on_record, session);
 		if (got >= 0)
 			got = sweep(session, &next_sweep_ns);
-		if (got >= 0 && session->options->basic)
-			got = tell_events(session);
-		if (got < 0 || enough(session))
+		if (got >= 0)
+			got = pipeline_flush(session->pipeline);
+		if (got < 0 || pipeline_enough(session->pipeline))
 			break;
 		nap(end);
 	}
@@ -278,7 +223,7 @@ static int drain(struct session *session)
 	long got;
 
 	do {
-		if (enough(session))
+		if (pipeline_enough(session->pipeline))
 			return 0;
 		got = source_ring_read(tracer_source(session->tracer), true, on_record, session);
 		if (got == -EAGAIN)
@@ -286,23 +231,23 @@ static int drain(struct session *session)
 	} while (got == -EAGAIN && tries--);
 	if (got < 0)
 		return (int)got;
-	got = enough(session) ? 0 : journey_set_finish(session->journeys);
+	got = pipeline_finish(session->pipeline);
 	return got < 0 ? (int)got : 0;
 }
 
-static void say_totals(const struct session *session, const struct tracer_losses *losses)
+static struct trace_totals count_totals(const struct session *session)
 {
-	char recursion[32] = "unknown";
+	struct trace_totals totals = {0};
+	struct tracer_losses losses;
 
-	if (losses->recursion_known)
-		snprintf(recursion, sizeof(recursion), "%llu", (unsigned long long)losses->recursion);
-	log_say("%llu journeys (%llu incomplete), %llu events, lost: ring %llu, map %llu, id %llu, recursion %s",
-		session->printed, session->incomplete, session->events,
-		(unsigned long long)losses->by_cause[NT_LOSS_RING],
-		(unsigned long long)losses->by_cause[NT_LOSS_MAP],
-		(unsigned long long)losses->by_cause[NT_LOSS_ID], recursion);
-	if (session->malformed)
-		log_say("%llu malformed records were ignored", session->malformed);
+	tracer_count_losses(session->tracer, &losses);
+	pipeline_count(session->pipeline, &totals);
+	totals.lost_ring = losses.by_cause[NT_LOSS_RING];
+	totals.lost_map = losses.by_cause[NT_LOSS_MAP];
+	totals.lost_id = losses.by_cause[NT_LOSS_ID];
+	totals.recursion = losses.recursion;
+	totals.recursion_known = losses.recursion_known;
+	return totals;
 }
 
 /* Probes which the plan attaches and the kernel does not: counted in any case, and --probes tells them, too. */
@@ -316,10 +261,11 @@ static void say_refused(const struct session *session)
 				reason_of(tracer_row_error(session->tracer, i)));
 }
 
-static int run(struct session *session, const struct scope_terms *terms)
+static int run(struct session *session)
 {
-	struct tracer_losses losses;
-	int err = session_open(session, terms);
+	char text[TRACE_TOTALS_TEXT_BYTES];
+	struct trace_totals totals;
+	int err = session_open(session);
 
 	if (!err) {
 		err = tracer_attach(session->tracer, session->stop);
@@ -332,6 +278,12 @@ static int run(struct session *session, const struct scope_terms *terms)
 	}
 	if (err)
 		return err;
+	gather_facts(session);
+	err = begin_output(session);
+	if (err == -ENOMEM)
+		fail(err, "cannot start", NULL);
+	if (err)
+		return err;
 	if (session->options->verbose)
 		say_refused(session);
 	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->prepared.plan->backend),
@@ -340,10 +292,13 @@ static int run(struct session *session, const struct scope_terms *terms)
 	tracer_stop(session->tracer);
 	if (!err)
 		err = drain(session);
-	tracer_count_losses(session->tracer, &losses);
+	totals = count_totals(session);
+	render_free(session->render, &totals);
+	session->render = NULL;
 	if (err == -EPIPE)
 		return err;
-	say_totals(session, &losses);
+	trace_totals_text(&totals, text, sizeof(text));
+	log_say("%s", text);
 	if (session->options->verbose)
 		tracer_say_losses(session->tracer);
 	if (err && err != out_error(session->out))
@@ -353,8 +308,8 @@ static int run(struct session *session, const struct scope_terms *terms)
 
 int session_run(const struct options *options, const struct scope_terms *terms, const volatile sig_atomic_t *stop)
 {
-	struct session session = {.options = options, .stop = stop};
-	int err = run(&session, terms), closed;
+	struct session session = {.options = options, .terms = terms, .stop = stop};
+	int err = run(&session), closed;
 	bool usage_wrong = session.prepared.usage_wrong;
 
 	session_close(&session);

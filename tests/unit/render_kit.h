@@ -18,6 +18,7 @@
 #include "annotations.h"
 #include "probes.h"
 #include "render.h"
+#include "text_kit.h"
 
 static char path[] = "/tmp/nettrace-test-XXXXXX";
 static struct dict *dict;

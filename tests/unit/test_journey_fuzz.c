@@ -10,6 +10,7 @@
 #include "annotation.h"
 #include "journey_open.h"
 #include "render.h"
+#include "text_kit.h"
 
 #define RECORDS 100000
 #define IDS 24

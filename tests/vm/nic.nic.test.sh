@@ -9,7 +9,8 @@ set -u
 
 out='__ip_local_out ip_output nf_hook_slow? ip_finish_output ip_finish_output2 __dev_queue_xmit'
 # Several queues have no qdisc of their own by default on some kernels.
-sent='qdisc_enqueue? qdisc_dequeue? dev_hard_start_xmit consume_skb'
+# Since 7.x the driver's free may be left to the CPU which made the packet.
+sent='qdisc_enqueue? qdisc_dequeue? dev_hard_start_xmit consume_skb? skb_attempt_defer_free?'
 # Packets received as a list do not pass ip_rcv.
 received='napi_gro_receive_entry dev_gro_receive __netif_receive_skb_core ip_rcv? ip_rcv_core
 	ip_route_input_slow fib_validate_source ip_local_deliver ip_local_deliver_finish'

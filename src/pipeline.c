@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct pipeline {
+	struct pipeline_terms terms;
+	const struct dict *dict;
+	struct render *render;
+	struct journey_set *journeys;
+	struct scope *scope;
+	unsigned long long printed, incomplete, events, malformed;
+};
+
+bool pipeline_enough(const struct pipeline *pipeline)
+{
+	return pipeline->terms.count && pipeline->printed >= pipeline->terms.count;
+}
+
+static int write_error(const struct pipeline *pipeline)
+{
+	return pipeline->render ? out_error(pipeline->render->out) : 0;
+}
+
+/* Live, a packet is followed from where it first matches on; of a recorded one any of its headers may. */
+static bool filter_wants(const struct pipeline *pipeline, const struct journey *journey)
+{
+	const struct nt_filter *filter = pipeline->terms.filter;
+
+	if (!filter)
+		return true;
+	for (size_t i = 0; i < journey->n_flows; i++)
+		if (nt_filter_matches(filter, &journey->flows[i]))
+			return true;
+	return false;
+}
+
+/*
+ * A journey is over: print it, unless --basic has told its events. Non-zero ends the trace:
+ * enough, or nobody reads. With --basic, too, enough is a number of journeys that are over.
+ */
+static int on_journey(void *user, const struct journey *journey)
+{
+	struct pipeline *pipeline = user;
+
+	if (pipeline_enough(pipeline))
+		return 1;
+	/* the scope learns from each journey, also from those which the filter does not want */
+	if (!scope_wants(pipeline->scope, pipeline->dict, journey) || !filter_wants(pipeline, journey))
+		return 0;
+	pipeline->printed++;
+	pipeline->incomplete += journey->incomplete;
+	pipeline->events += journey->n_events;
+	if (pipeline->render && !pipeline->terms.basic) {
+		pipeline->render->format->journey(pipeline->render, journey);
+		out_flush(pipeline->render->out);
+	}
+	return write_error(pipeline) ? write_error(pipeline) : pipeline_enough(pipeline);
+}
+
+/* --basic. Flushed after each reading of the rings, since a system call per line would be what costs most. */
+static int on_event(void *user, const struct journey *journey, const struct journey_event *event)
+{
+	struct pipeline *pipeline = user;
+
+	if (pipeline_enough(pipeline))
+		return 1;
+	if (!scope_wants_event(pipeline->scope, pipeline->dict, event) || !filter_wants(pipeline, journey))
+		return 0;
+	pipeline->render->format->event(pipeline->render, journey, event);
+	return write_error(pipeline);
+}
+
+struct pipeline *pipeline_new(const struct pipeline_terms *terms, const struct probe_table *probes,
+			      const struct dict *dict, struct render *render)
+{
+	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+
+	if (!pipeline)
+		return NULL;
+	pipeline->terms = *terms;
+	pipeline->dict = dict;
+	pipeline->render = render;
+	pipeline->scope = scope_new(&terms->scope);
+	pipeline->journeys = journey_set_new(probes, dict, on_journey, pipeline);
+	if (!pipeline->scope || !pipeline->journeys) {
+		pipeline_free(pipeline);
+		return NULL;
+	}
+	if (render && render->format->wants_snapshots)
+		journey_set_keep_snapshots(pipeline->journeys);
+	if (render && terms->basic)
+		journey_set_on_event(pipeline->journeys, on_event);
+	return pipeline;
+}
+
+void pipeline_free(struct pipeline *pipeline)
+{
+	if (!pipeline)
+		return;
+	journey_set_free(pipeline->journeys);
+	scope_free(pipeline->scope);
+	free(pipeline);
+}
+
+int pipeline_add(struct pipeline *pipeline, const struct nt_event *record, size_t size, u32 cpu)
+{
+	int err = journey_set_add(pipeline->journeys, record, size, cpu);
+
+	if (err != -EINVAL)
+		return err;
+	pipeline->malformed++;
+	return 0;
+}
+
+int pipeline_flush(struct pipeline *pipeline)
+{
+	int ret;
+
+	if (!pipeline->render || !pipeline->terms.basic)
+		return 0;
+	ret = journey_set_flush(pipeline->journeys);
+	return out_flush(pipeline->render->out) ? write_error(pipeline) : ret;
+}
+
+int pipeline_expire(struct pipeline *pipeline, u64 before_ns)
+{
+	int ret = journey_set_expire(pipeline->journeys, before_ns);
+
+	return write_error(pipeline) ? write_error(pipeline) : ret;
+}
+
+int pipeline_finish(struct pipeline *pipeline)
+{
+	return pipeline_enough(pipeline) ? 1 : journey_set_finish(pipeline->journeys);
+}
+
+void pipeline_count(const struct pipeline *pipeline, struct trace_totals *totals)
+{
+	totals->journeys = pipeline->printed;
+	totals->incomplete = pipeline->incomplete;
+	totals->events = pipeline->events;
+	totals->malformed += pipeline->malformed;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* From records to output: journeys, which of them are wanted, and the format. The same live and from a recording. */
+#ifndef NT_PIPELINE_H
+#define NT_PIPELINE_H
+
+#include "journey.h"
+#include "render.h"
+#include "scope.h"
+
+struct pipeline;
+
+struct pipeline_terms {
+	struct scope_terms scope;
+	const struct nt_filter *filter; /* NULL: the kernel side has applied it */
+	unsigned long long count;	/* journeys, 0: no limit */
+	bool basic;
+};
+
+/*
+ * A new pipeline, or NULL without memory. `render` NULL: nothing is written, only counted. All that
+ * is given must outlive it.
+ */
+struct pipeline *pipeline_new(const struct pipeline_terms *terms, const struct probe_table *probes,
+			      const struct dict *dict, struct render *render);
+void pipeline_free(struct pipeline *pipeline);
+
+/* Take one record. 0; 1 when enough journeys are over; or the error of writing, or -ENOMEM. */
+int pipeline_add(struct pipeline *pipeline, const struct nt_event *record, size_t size, u32 cpu);
+
+/* After each reading: with --basic its last event is told and written out. */
+int pipeline_flush(struct pipeline *pipeline);
+
+/* Give up journeys that saw nothing since then. */
+int pipeline_expire(struct pipeline *pipeline, u64 before_ns);
+
+/* Hand on what is open, as incomplete. What follows begins anew, as another trace's records must. */
+int pipeline_finish(struct pipeline *pipeline);
+
+bool pipeline_enough(const struct pipeline *pipeline);
+
+/* Journeys, events and malformed records are counted into the totals. */
+void pipeline_count(const struct pipeline *pipeline, struct trace_totals *totals);
+
+#endif
