@@ -283,11 +283,12 @@ check_run() {
 
 no_other() { awk -F '\t' -v re="$1" '$1 == "packet" && $8 !~ re { print $8; bad = 1 } END { exit bad }' "$blocks"; }
 
-# Tracepoints do not see the silent frees of TCP and, from 7.x on, of UDP.
+# Tracepoints do not see the silent frees of TCP and, from 7.x on, of UDP, which most filters can match.
 backend_for() {
 	case $1 in
-	*tcp* | *udp* | '-p ip6'*) echo auto ;;
-	*) echo tracepoint ;;
+	*tcp*) echo auto ;;
+	*'-p icmp'* | *'-p arp'* | *--id* | *--seq*) echo tracepoint ;;
+	*) echo auto ;;
 	esac
 }
 
