@@ -316,6 +316,8 @@ more_filters() {
 	local left=("${more_runs[@]}" "${!counts[@]}")
 	while ((${#left[@]})); do
 		runs=("${left[@]:0:12}") left=("${left[@]:12}")
+		# The maps of those before stay for as long as the kernel takes their probes away, and memory is short.
+		wait_for 200 alone
 		packet_filters
 	done
 }
