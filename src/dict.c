@@ -15,10 +15,19 @@ struct dict_entry {
 	enum dict_kind kind;
 };
 
+/* What was set, in order. */
+struct dict_change {
+	u64 key;
+	enum dict_kind kind;
+};
+
 struct dict {
 	struct dict_entry *entries;
 	size_t capacity; /* a power of two */
 	size_t count;
+	struct dict_change *changes;
+	size_t n_changes;
+	size_t changes_room;
 };
 
 struct dict *dict_new(void)
@@ -43,6 +52,7 @@ void dict_free(struct dict *dict)
 	for (size_t i = 0; i < dict->capacity; i++)
 		free(dict->entries[i].name);
 	free(dict->entries);
+	free(dict->changes);
 	free(dict);
 }
 
@@ -101,6 +111,24 @@ static int make_room(struct dict *dict, enum dict_kind kind, u64 key, struct dic
 	return 0;
 }
 
+static int note_change(struct dict *dict, enum dict_kind kind, u64 key)
+{
+	size_t room = dict->changes_room ? 2 * dict->changes_room : FIRST_CAPACITY;
+	struct dict_change *changes;
+
+	if (dict->n_changes >= 2 * DICT_MAX_ENTRIES)
+		return -E2BIG;
+	if (dict->n_changes == dict->changes_room) {
+		changes = realloc(dict->changes, room * sizeof(*changes));
+		if (!changes)
+			return -ENOMEM;
+		dict->changes = changes;
+		dict->changes_room = room;
+	}
+	dict->changes[dict->n_changes++] = (struct dict_change){.key = key, .kind = kind};
+	return 0;
+}
+
 int dict_set(struct dict *dict, enum dict_kind kind, u64 key, const char *name)
 {
 	struct dict_entry *entry = find(dict, kind, key);
@@ -112,9 +140,14 @@ int dict_set(struct dict *dict, enum dict_kind kind, u64 key, const char *name)
 		if (err)
 			return err;
 	}
+	if (entry->name && !strcmp(entry->name, name))
+		return 0;
 	copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
+	err = copy ? note_change(dict, kind, key) : -ENOMEM;
+	if (err) {
+		free(copy);
+		return err;
+	}
 	dict->count += !entry->name;
 	free(entry->name);
 	*entry = (struct dict_entry){.key = key, .name = copy, .kind = kind};
@@ -124,4 +157,19 @@ int dict_set(struct dict *dict, enum dict_kind kind, u64 key, const char *name)
 const char *dict_get(const struct dict *dict, enum dict_kind kind, u64 key)
 {
 	return find(dict, kind, key)->name;
+}
+
+size_t dict_count(const struct dict *dict)
+{
+	return dict->n_changes;
+}
+
+bool dict_at(const struct dict *dict, size_t n, enum dict_kind *ret_kind, u64 *ret_key, const char **ret_name)
+{
+	if (n >= dict->n_changes)
+		return false;
+	*ret_kind = dict->changes[n].kind;
+	*ret_key = dict->changes[n].key;
+	*ret_name = dict_get(dict, *ret_kind, *ret_key);
+	return true;
 }

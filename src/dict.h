@@ -37,6 +37,13 @@ int dict_set(struct dict *dict, enum dict_kind kind, u64 key, const char *name);
 /* The name, owned by the dictionary, valid until that key is set again; NULL if unknown. */
 const char *dict_get(const struct dict *dict, enum dict_kind kind, u64 key);
 
+/*
+ * The n-th key that was set, in the order in which they were first; what is set again counts once more. So
+ * whoever remembers how many there were finds what is new. False beyond the last.
+ */
+size_t dict_count(const struct dict *dict);
+bool dict_at(const struct dict *dict, size_t n, enum dict_kind *ret_kind, u64 *ret_key, const char **ret_name);
+
 #define DICT_MAX_ENTRIES (1u << 20)
 
 #endif

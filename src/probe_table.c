@@ -52,8 +52,10 @@ void probe_table_free(struct probe_table *table)
 {
 	unsigned int i;
 
-	for (i = 0; table && i < table->n_added; i++)
+	for (i = 0; table && i < table->n_added; i++) {
 		free((char *)table->added[i].name);
+		free((char *)table->added[i].note);
+	}
 	free(table);
 }
 
@@ -70,6 +72,36 @@ int probe_table_add(struct probe_table *table, const char *name)
 		return -ENOMEM;
 	table->added[table->n_added] = row;
 	return (int)(NT_PROBE_COUNT + table->n_added++);
+}
+
+static char *copy_printable(const char *text)
+{
+	char *copy = strdup(text);
+
+	for (char *c = copy; copy && *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	return copy;
+}
+
+int probe_table_adopt(struct probe_table *table, const char *name, unsigned int stage, u32 flags, const char *note)
+{
+	char *own_name = copy_printable(name), *own_note = note ? copy_printable(note) : NULL;
+	int number = own_name && (own_note || !note) ? probe_table_add(table, own_name) : -ENOMEM;
+	struct probe_row *row;
+
+	if (number == -EEXIST)
+		number = probe_table_find(table, own_name);
+	else if (number >= 0) {
+		row = &table->added[number - NT_PROBE_COUNT];
+		row->stage = stage < NT_STAGE_COUNT ? (enum nt_stage)stage : NT_STAGE_UNKNOWN;
+		row->flags = flags;
+		row->note = own_note;
+		own_note = NULL;
+	}
+	free(own_name);
+	free(own_note);
+	return number;
 }
 
 const struct probe_row *probe_table_row(const struct probe_table *table, unsigned int probe)

@@ -48,6 +48,12 @@ void probe_table_free(struct probe_table *table);
  */
 int probe_table_add(struct probe_table *table, const char *name);
 
+/*
+ * Add what another version called so, with its stage, flags and note (NULL: none); strings are copied, and
+ * made printable. The row's number, the one there is of that name, -ENOSPC or -ENOMEM.
+ */
+int probe_table_adopt(struct probe_table *table, const char *name, unsigned int stage, u32 flags, const char *note);
+
 /* The row of a probe number, or NULL beyond the table. Lives as long as the table. */
 const struct probe_row *probe_table_row(const struct probe_table *table, unsigned int probe);
 

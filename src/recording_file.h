@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The files of a recording as they are written: chunks, rotation, and what is left when a disk is full. For recording_*.c only. */
+#ifndef NT_RECORDING_FILE_H
+#define NT_RECORDING_FILE_H
+
+#include "recording.h"
+#include "recording_buffer.h"
+#include "recording_format.h"
+
+struct recording_file;
+
+/* What each file begins with. */
+struct recording_start {
+	struct buffer facts, probes, annotations;
+};
+
+/* Takes the buffers over, also on failure. 0 or negative errno. */
+int recording_file_new(const struct recording_options *options, struct recording_start *start,
+		       struct recording_file **ret_file);
+
+/*
+ * Write a chunk, none if it is empty. Begins another file before a chunk of records if it is time. 0 or
+ * negative errno: then the file has been cut back to its last whole chunk.
+ */
+int recording_file_chunk(struct recording_file *file, enum recording_chunk_type type, const void *bytes, size_t size);
+
+/* A chunk of names, which are repeated in each file that follows. */
+int recording_file_names(struct recording_file *file, const void *bytes, size_t size);
+
+/* `complete`: write the END. Frees the file. */
+int recording_file_close(struct recording_file *file, bool complete);
+void recording_file_free(struct recording_file *file);
+
+#endif
