@@ -144,10 +144,8 @@ static const char *dict_name(const struct dict *dict, enum dict_kind kind, u64 k
 	return dict ? dict_get(dict, kind, key) : NULL;
 }
 
-/* The word for a number, or NULL if there is none. */
-static const char *number_name(const struct annotation_type *type,
-			       const struct annotation_field *field, const void *payload,
-			       const struct dict *dict)
+const char *annotation_number_name(const struct annotation_type *type, const struct annotation_field *field,
+				   const void *payload, const struct dict *dict)
 {
 	u64 number = annotation_number(field, payload);
 
@@ -180,25 +178,39 @@ static bool is_tracer_frame(const char *name)
 	return false;
 }
 
-/* "inner+0x10 <- outer+0x20", innermost first, up to the first 0; without one there may have been more. */
-static void put_addresses(struct cut *cut, const struct annotation_field *field, const void *payload,
-			  const struct dict *dict)
+const u64 *annotation_addresses(const struct annotation_field *field, const void *payload, const struct dict *dict,
+				size_t *ret_n, bool *ret_more)
 {
 	const u64 *addresses = (const void *)((const char *)payload + field->offset);
 	size_t n = field->size_bytes / sizeof(*addresses), first = 0, i;
 
 	while (first < n && addresses[first] && is_tracer_frame(dict_name(dict, DICT_SYMBOL, addresses[first])))
 		first++;
-	for (i = first; i < n && addresses[i]; i++) {
+	for (i = first; i < n && addresses[i];)
+		i++;
+	*ret_n = i - first;
+	*ret_more = i == n;
+	return addresses + first;
+}
+
+/* "inner+0x10 <- outer+0x20", with "..." if there may have been more. */
+static void put_addresses(struct cut *cut, const struct annotation_field *field, const void *payload,
+			  const struct dict *dict)
+{
+	size_t n;
+	bool more;
+	const u64 *addresses = annotation_addresses(field, payload, dict, &n, &more);
+
+	for (size_t i = 0; i < n; i++) {
 		const char *name = dict_name(dict, DICT_SYMBOL, addresses[i]);
 		char digits[24];
 
 		if (!name)
 			snprintf(digits, sizeof(digits), "0x%" PRIx64, addresses[i]);
-		put_bytes(cut, " <- ", i > first ? SIZE_MAX : 0);
+		put_bytes(cut, " <- ", i ? SIZE_MAX : 0);
 		put_bytes(cut, name ? name : digits, SIZE_MAX);
 	}
-	if (i == n)
+	if (more)
 		put_bytes(cut, " <- ...", SIZE_MAX);
 }
 
@@ -213,7 +225,7 @@ static void put_field(struct cut *cut, const struct annotation_type *type,
 		      const struct annotation_field *field, const void *payload,
 		      const struct dict *dict)
 {
-	const char *name = number_name(type, field, payload, dict);
+	const char *name = annotation_number_name(type, field, payload, dict);
 	char digits[24];
 
 	if (field->kind == ANNOTATION_string) {

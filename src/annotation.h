@@ -6,6 +6,7 @@
 #ifndef NT_ANNOTATION_H
 #define NT_ANNOTATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "annotations.h"
@@ -58,6 +59,17 @@ const struct annotation_field *annotation_field(const struct annotation_type *ty
 
 /* The number in a field of a payload; 0 for strings and arrays. */
 u64 annotation_number(const struct annotation_field *field, const void *payload);
+
+/* The word for the number in a field, or NULL if there is none. May be any bytes, if it is the dictionary's. */
+const char *annotation_number_name(const struct annotation_type *type, const struct annotation_field *field,
+				   const void *payload, const struct dict *dict);
+
+/*
+ * The addresses in a field, innermost first, without those of the tracer's own program that
+ * stacks begin with. *ret_more: the field is full, there may have been more.
+ */
+const u64 *annotation_addresses(const struct annotation_field *field, const void *payload, const struct dict *dict,
+				size_t *ret_n, bool *ret_more);
 
 /*
  * The text of one field, or of a whole note by its type's template. Bytes that

@@ -470,6 +470,18 @@ static const char *l3_name(u16 l3)
 	return l3 == NT_ETH_IPV4 ? "ip" : "ip6";
 }
 
+const char *filter_protocol_of(const struct nt_flow *flow)
+{
+	u16 l3 = flow->l3_proto;
+
+	if (l3 != NT_ETH_IPV4 && l3 != NT_ETH_IPV6 && l3 != NT_ETH_ARP)
+		return NULL;
+	for (size_t i = 0; l3 != NT_ETH_ARP && i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (protocols[i].l4 == flow->l4_proto && (!protocols[i].l3 || protocols[i].l3 == l3))
+			return protocols[i].name;
+	return l3_name(l3);
+}
+
 static void add_protocol(const struct nt_filter *filter, char *text, size_t size)
 {
 	bool l4 = filter->match & NT_MATCH_L4;

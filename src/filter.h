@@ -34,6 +34,9 @@ const char *filter_take_mark(struct nt_filter *filter, const char *value);
 /* The n-th name that filter_take_proto knows, NULL beyond the last. Static storage. */
 const char *filter_protocol_name(unsigned int n);
 
+/* What that knows the protocol of a packet as, "ip" or "ip6" if no better; NULL if it has no name. Static storage. */
+const char *filter_protocol_of(const struct nt_flow *flow);
+
 /*
  * Once everything is taken: add what one option implies for another (a sequence
  * number is a ping's or TCP's, an IPv6 address asks for IPv6). NULL, or a

@@ -234,3 +234,58 @@ bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_s
 	*ret_span_ns = slowest;
 	return true;
 }
+
+enum nt_stage journey_stage(const struct journey *journey, size_t at)
+{
+	enum nt_stage others = NT_STAGE_UNKNOWN;
+
+	for (size_t i = at + 1; i-- > 0;) {
+		const struct probe_row *row = probe_table_row(journey->probes, journey->events[i].probe);
+
+		if (!row || row->stage == NT_STAGE_LIFE)
+			continue;
+		if (journey->events[i].skb == journey->events[at].skb)
+			return row->stage;
+		if (others == NT_STAGE_UNKNOWN)
+			others = row->stage;
+	}
+	return others;
+}
+
+static bool records_lost(const struct journey *journey)
+{
+	for (size_t i = 0; i < journey->n_events; i++)
+		if (journey->events[i].flags & NT_F_LOST)
+			return true;
+	return false;
+}
+
+static bool end_unseen(const struct journey *journey)
+{
+	for (size_t i = 0; i < journey->n_members; i++) {
+		enum outcome outcome = journey->members[i].outcome;
+
+		if (outcome == OUTCOME_INCOMPLETE || outcome == OUTCOME_EVICTED)
+			return true;
+	}
+	return journey->outcome == OUTCOME_INCOMPLETE;
+}
+
+bool journey_has_gap(const struct journey *journey, enum journey_gap gap)
+{
+	if (!journey->incomplete)
+		return false;
+	switch (gap) {
+	case GAP_START:
+		return !journey->n_events || !(journey->events[0].flags & NT_F_START);
+	case GAP_RECORDS:
+		return records_lost(journey);
+	case GAP_END:
+		return end_unseen(journey);
+	case GAP_ROOM:
+		return !journey_has_gap(journey, GAP_START) && !journey_has_gap(journey, GAP_RECORDS) &&
+		       !journey_has_gap(journey, GAP_END);
+	default:
+		return false;
+	}
+}

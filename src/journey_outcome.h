@@ -18,4 +18,21 @@ bool member_is_onlooker(const struct journey *journey, const struct journey_memb
  */
 void journey_settle(struct journey *journey, const struct nt_anno_DROP *const drops[2]);
 
+/*
+ * The stage of the event at that index: LIFE events leave an skb in the one it was in, and a
+ * clone that was in none yet is where the packet was when it was made.
+ */
+enum nt_stage journey_stage(const struct journey *journey, size_t at);
+
+/* What an incomplete journey misses. */
+enum journey_gap {
+	GAP_START,   /* its first events */
+	GAP_RECORDS, /* some on the way, lost */
+	GAP_END,     /* its last events */
+	GAP_ROOM,    /* none of these: there was more than a journey keeps */
+	GAP_COUNT
+};
+
+bool journey_has_gap(const struct journey *journey, enum journey_gap gap);
+
 #endif

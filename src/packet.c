@@ -671,3 +671,17 @@ size_t packet_text(const struct nt_flow *flow, char *buf, size_t size)
 	*t.at = '\0';
 	return (size_t)(t.at - buf);
 }
+
+size_t packet_address_text(const struct nt_flow *flow, const u32 addr[4], char *buf, size_t size)
+{
+	struct text t = {.at = buf};
+
+	if (!size)
+		return 0;
+	t.end = buf + size - 1;
+	if (flow->l3_proto == NT_ETH_IPV4 || flow->l3_proto == NT_ETH_IPV6 ||
+	    (flow->l3_proto == NT_ETH_ARP && !flow->no_transport))
+		put_address(&t, flow, addr);
+	*t.at = '\0';
+	return (size_t)(t.at - buf);
+}

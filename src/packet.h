@@ -22,4 +22,10 @@ void packet_parse(const struct nt_snapshot *snapshot, struct nt_flow *ret_flow);
  */
 size_t packet_text(const struct nt_flow *flow, char *buf, size_t size);
 
+/*
+ * flow->saddr or flow->daddr as text, at most 45 bytes; "" if there is no address, or none was
+ * read. Always terminates buf and returns the length written, cut to size - 1.
+ */
+size_t packet_address_text(const struct nt_flow *flow, const u32 addr[4], char *buf, size_t size);
+
 #endif

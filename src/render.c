@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct render_format *const formats[] = {&render_text};
+static const struct render_format *const formats[] = {&render_text, &render_jsonl};
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 

@@ -424,27 +424,6 @@ static void put_events(struct text *text, const struct journey *journey)
 	}
 }
 
-/*
- * The stage of an event: LIFE events leave an skb in the one it was in, and a
- * clone that was in none yet is where the packet was when it was made.
- */
-static const char *stage_at(const struct journey *journey, size_t at)
-{
-	unsigned int others = NT_STAGE_UNKNOWN;
-
-	for (size_t i = at + 1; i-- > 0;) {
-		const struct probe_row *row = probe_table_row(journey->probes, journey->events[i].probe);
-
-		if (!row || row->stage == NT_STAGE_LIFE)
-			continue;
-		if (journey->events[i].skb == journey->events[at].skb)
-			return stage_name(row->stage);
-		if (others == NT_STAGE_UNKNOWN)
-			others = row->stage;
-	}
-	return stage_name(others);
-}
-
 static void put_slowest(struct text *text, const struct journey *journey)
 {
 	const char *from_stage, *to_stage;
@@ -453,8 +432,8 @@ static void put_slowest(struct text *text, const struct journey *journey)
 
 	if (!journey_slowest(journey, &from, &span_ns))
 		return;
-	from_stage = stage_at(journey, from);
-	to_stage = stage_at(journey, from + 1);
+	from_stage = stage_name(journey_stage(journey, from));
+	to_stage = stage_name(journey_stage(journey, from + 1));
 	put_literal(text, ", slowest: ");
 	if (!strcmp(from_stage, to_stage))
 		put_literal(text, "within ");
@@ -481,44 +460,24 @@ static void put_drop(struct text *text, const struct nt_anno_DROP *drop)
 	put_literal(text, "\n");
 }
 
-static bool end_unseen(const struct journey *journey)
-{
-	for (size_t i = 0; i < journey->n_members; i++) {
-		enum outcome outcome = journey->members[i].outcome;
-
-		if (outcome == OUTCOME_INCOMPLETE || outcome == OUTCOME_EVICTED)
-			return true;
-	}
-	return journey->outcome == OUTCOME_INCOMPLETE;
-}
-
-static bool records_lost(const struct journey *journey)
-{
-	for (size_t i = 0; i < journey->n_events; i++)
-		if (journey->events[i].flags & NT_F_LOST)
-			return true;
-	return false;
-}
-
 static void put_incomplete(struct text *text, const struct journey *journey)
 {
-	const char *const reasons[] = {
-		journey->events[0].flags & NT_F_START ? NULL : "the start was not seen",
-		records_lost(journey) ? "records were lost" : NULL,
-		end_unseen(journey) ? "the end was not seen" : NULL,
+	static const char *const reasons[GAP_COUNT] = {
+		[GAP_START] = "the start was not seen",
+		[GAP_RECORDS] = "records were lost",
+		[GAP_END] = "the end was not seen",
+		[GAP_ROOM] = "events are missing",
 	};
 	const char *between = "incomplete: ";
 
 	put_color(text, RED);
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-		if (!reasons[i])
+	for (unsigned int gap = 0; gap < GAP_COUNT; gap++) {
+		if (!journey_has_gap(journey, gap))
 			continue;
 		put_string(text, between);
-		put_string(text, reasons[i]);
+		put_string(text, reasons[gap]);
 		between = ", ";
 	}
-	/* None of these: there were more events than a journey keeps. */
-	put_string(text, *between == ',' ? "" : "incomplete: events are missing");
 	put_color(text, PLAIN);
 	put_literal(text, "\n");
 }
