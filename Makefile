@@ -2,7 +2,8 @@
 # make            build/nettrace
 # make check      unit tests, no root needed
 # make static     build/nettrace without shared libraries, for containers and VMs
-# make install    the program, its manual and completion for bash: PREFIX (/usr/local), DESTDIR
+# make check-fuzz the fuzz targets over their corpora; make fuzz: for hours, needs clang's libFuzzer
+# make install    the program, its manual, completion for bash, JSON schema: PREFIX (/usr/local), DESTDIR
 # V=1 shows commands; CC=gcc or clang; BPF needs clang 14 or later.
 
 VERSION := 0.1.0
@@ -30,14 +31,18 @@ say = @:
 endif
 
 # The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone.
-PURE := options filter out reason check probe_list near packet probe_table probe_plan dict annotation journey \
-	journey_open journey_outcome lifetime_model segments scope sort trace pipeline render render_text
-LIVE := main session facts inspect prepare host names kernel kernel_trial machine symbols tracer detach sweep source_ring log
+PURE := options options_table options_values options_help filter out reason check probe_list near packet probe_table \
+	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace pipeline \
+	recording_facts recording_file recording_write recording_read render render_text render_jsonl json
+LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer detach sweep source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
-LIBS := -lbpf -lelf -lz -pthread
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+PURE_LIBS := -lzstd -lz -pthread
+LIBS := -lbpf -lelf $(PURE_LIBS)
 STATIC_LIBS := $(LIBS)
 
 DOCS := $(BUILD)/nettrace.8 $(BUILD)/completion/nettrace
@@ -56,16 +61,16 @@ $(BUILD)/libnettrace.a: $(PURE:%=$(BUILD)/%.o)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# Links every object of the pure side against libc only: an undefined symbol is an impurity.
+# Links every object of the pure side against libc and what recordings need only: an undefined symbol is an impurity.
 $(BUILD)/pure-check: $(BUILD)/libnettrace.a
 	$(call say,LINK,$@)
 	$(Q)printf 'int main(void) { return 0; }\n' | $(CC) $(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS) \
-		-x c - -x none -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive
+		-x c - -x none -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive $(PURE_LIBS)
 
 # The manual and the completion come from the tables in the program.
 $(BUILD)/docs: $(BUILD)/docs.o $(BUILD)/libnettrace.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PURE_LIBS)
 
 $(BUILD)/nettrace.8: src/man/nettrace.8.in $(BUILD)/docs
 	$(call say,MAN,$@)
@@ -96,7 +101,7 @@ $(BUILD):
 
 $(BUILD)/test_%: tests/unit/test_%.c $(BUILD)/libnettrace.a
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(BUILD)/libnettrace.a -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(BUILD)/libnettrace.a -lcmocka $(PURE_LIBS)
 
 # It looks into the object.
 $(BUILD)/test_probe_programs: $(BUILD)/nettrace.bpf.o
@@ -104,15 +109,42 @@ $(BUILD)/test_probe_programs: $(BUILD)/nettrace.bpf.o
 check: $(TESTS:%=$(BUILD)/%) $(BUILD)/pure-check $(DOCS)
 	$(Q)sh tests/unit/run.sh $(TESTS:%=$(BUILD)/%)
 
+# The fuzz targets over their corpora, with the sanitizers: an ordinary test. libasan comes with gcc.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+$(BUILD)/san/%.o: src/%.c | $(BUILD)/san
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/san:
+	$(Q)mkdir -p $@
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/run.c $(PURE:%=$(BUILD)/san/%.o)
+	$(call say,FUZZ,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) $(SANITIZE) -o $@ $^ $(PURE_LIBS)
+
+check-fuzz: $(FUZZ:%=$(BUILD)/%)
+	$(Q)sh tests/fuzz/check.sh $(BUILD) $(FUZZ)
+
+# libFuzzer, for FUZZ_SECONDS each; what it finds and what is new stays under build/fuzz.
+FUZZ_SECONDS ?= 3600
+
+$(BUILD)/libfuzz_%: tests/fuzz/fuzz_%.c $(PURE:%=src/%.c)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(CPPFLAGS) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -o $@ $^ $(PURE_LIBS)
+
+fuzz: $(FUZZ:%=$(BUILD)/lib%)
+	$(Q)sh tests/fuzz/fuzz.sh $(BUILD) $(FUZZ_SECONDS) $(FUZZ)
+
 install: $(BUILD)/nettrace $(DOCS)
 	install -D -m 755 $(BUILD)/nettrace $(DESTDIR)$(PREFIX)/sbin/nettrace
 	install -D -m 644 $(BUILD)/nettrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/nettrace.8
 	install -D -m 644 $(BUILD)/completion/nettrace $(DESTDIR)$(PREFIX)/share/bash-completion/completions/nettrace
+	install -D -m 644 src/jsonl.schema.json $(DESTDIR)$(PREFIX)/share/nettrace/jsonl.schema.json
 
 clean:
 	$(Q)rm -rf $(BUILD)
 
--include $(wildcard $(BUILD)/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/san/*.d)
 
-.PHONY: all static check install clean
+.PHONY: all static check check-fuzz fuzz install clean
 .DELETE_ON_ERROR:

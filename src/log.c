@@ -22,6 +22,17 @@ void log_say(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+void log_progress(const char *format, ...)
+{
+	va_list args;
+
+	fputs("\r\033[K", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fflush(stderr);
+}
+
 bool log_said(void)
 {
 	return said;

@@ -8,6 +8,9 @@
 /* "nettrace: " and the message, one line. */
 void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Replace the last line of a terminal; an empty text clears it. */
+void log_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Has anything been said yet? So that an error is explained once, where most is known of it. */
 bool log_said(void);
 

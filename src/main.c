@@ -10,6 +10,7 @@
 #include "inspect.h"
 #include "log.h"
 #include "options.h"
+#include "replay.h"
 #include "session.h"
 #include "tracer.h"
 
@@ -94,6 +95,8 @@ int main(int argc, char **argv)
 	if (options.check || options.probes)
 		return inspect(&options);
 	catch_signals();
+	if (options.n_read)
+		return replay_run(&options, &stop_requested);
 	status = check_host(&options, &terms);
 	return status ? status : session_run(&options, &terms, &stop_requested);
 }

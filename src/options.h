@@ -23,10 +23,14 @@ enum backend {
 #define OPTIONS_NAMES_MAX 64
 #define OPTIONS_NAME_LENGTH_MAX 127
 
+#define OPTIONS_READ_MAX 64
+
 #define OPTIONS_PID_MAX (1u << 22) /* PID_MAX_LIMIT of a 64-bit kernel */
 
 /* The filter's own words, then -i, --netns and --pid. */
 #define OPTIONS_FILTER_TEXT_BYTES (FILTER_TEXT_BYTES + 320)
+
+struct render_format;
 
 struct options {
 	struct nt_filter filter;
@@ -36,6 +40,13 @@ struct options {
 	bool netns_current;
 	unsigned int pid;		 /* 0: any */
 	const char *output;		 /* -o, NULL: stdout */
+	const struct render_format *format; /* --format, NULL: by the name of the output */
+	const char *write;		 /* -w, NULL: no recording */
+	const char *read[OPTIONS_READ_MAX];
+	unsigned int n_read;		 /* 0: trace */
+	unsigned long long rotate_bytes; /* 0: never */
+	unsigned long long rotate_ns;	 /* 0: never */
+	unsigned int keep;		 /* files, 0: all */
 	const char *probe_add;		 /* --probe NAME,...; NULL: none */
 	const char *probe_exclude;	 /* --exclude NAME,...; NULL: none */
 	unsigned long long count;	 /* -c, 0: no limit */
@@ -61,6 +72,12 @@ struct options {
  */
 int options_parse(int argc, char **argv, struct options *ret_options, char *error,
 		  size_t error_size);
+
+/* The format of the output: as asked for, or as the name of its file says, or text. */
+const struct render_format *options_format(const struct options *options);
+
+/* Is there an output besides the recording? */
+bool options_prints(const struct options *options);
 
 /* The text of --help, made from the option table. Static storage. */
 const char *options_help(void);

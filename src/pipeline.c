@@ -4,18 +4,30 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Lets journeys pass that are of a scope, up to a number of them. */
+struct gate {
+	struct scope *scope;
+	unsigned long long count, passed;
+};
+
 struct pipeline {
-	struct pipeline_terms terms;
+	struct gate traced, read;
+	const struct nt_filter *filter;
+	bool basic;
 	const struct dict *dict;
 	struct render *render;
 	struct journey_set *journeys;
-	struct scope *scope;
-	unsigned long long printed, incomplete, events, malformed;
+	unsigned long long incomplete, events, malformed;
 };
+
+static bool gate_is_shut(const struct gate *gate)
+{
+	return gate->count && gate->passed >= gate->count;
+}
 
 bool pipeline_enough(const struct pipeline *pipeline)
 {
-	return pipeline->terms.count && pipeline->printed >= pipeline->terms.count;
+	return gate_is_shut(&pipeline->traced) || gate_is_shut(&pipeline->read);
 }
 
 static int write_error(const struct pipeline *pipeline)
@@ -26,7 +38,7 @@ static int write_error(const struct pipeline *pipeline)
 /* Live, a packet is followed from where it first matches on; of a recorded one any of its headers may. */
 static bool filter_wants(const struct pipeline *pipeline, const struct journey *journey)
 {
-	const struct nt_filter *filter = pipeline->terms.filter;
+	const struct nt_filter *filter = pipeline->filter;
 
 	if (!filter)
 		return true;
@@ -43,16 +55,20 @@ static bool filter_wants(const struct pipeline *pipeline, const struct journey *
 static int on_journey(void *user, const struct journey *journey)
 {
 	struct pipeline *pipeline = user;
+	bool wanted;
 
 	if (pipeline_enough(pipeline))
 		return 1;
-	/* the scope learns from each journey, also from those which the filter does not want */
-	if (!scope_wants(pipeline->scope, pipeline->dict, journey) || !filter_wants(pipeline, journey))
-		return 0;
-	pipeline->printed++;
+	/* scopes learn from each journey, also from those which are not wanted otherwise */
+	wanted = scope_wants(pipeline->traced.scope, pipeline->dict, journey);
+	pipeline->traced.passed += wanted;
+	wanted &= scope_wants(pipeline->read.scope, pipeline->dict, journey) && filter_wants(pipeline, journey);
+	if (!wanted)
+		return pipeline_enough(pipeline);
+	pipeline->read.passed++;
 	pipeline->incomplete += journey->incomplete;
 	pipeline->events += journey->n_events;
-	if (pipeline->render && !pipeline->terms.basic) {
+	if (pipeline->render && !pipeline->basic) {
 		pipeline->render->format->journey(pipeline->render, journey);
 		out_flush(pipeline->render->out);
 	}
@@ -66,7 +82,8 @@ static int on_event(void *user, const struct journey *journey, const struct jour
 
 	if (pipeline_enough(pipeline))
 		return 1;
-	if (!scope_wants_event(pipeline->scope, pipeline->dict, event) || !filter_wants(pipeline, journey))
+	if (!scope_wants_event(pipeline->traced.scope, pipeline->dict, event) ||
+	    !scope_wants_event(pipeline->read.scope, pipeline->dict, event) || !filter_wants(pipeline, journey))
 		return 0;
 	pipeline->render->format->event(pipeline->render, journey, event);
 	return write_error(pipeline);
@@ -79,12 +96,16 @@ struct pipeline *pipeline_new(const struct pipeline_terms *terms, const struct p
 
 	if (!pipeline)
 		return NULL;
-	pipeline->terms = *terms;
+	pipeline->traced.scope = scope_new(&terms->traced.scope);
+	pipeline->traced.count = terms->traced.count;
+	pipeline->read.scope = scope_new(&terms->read.scope);
+	pipeline->read.count = terms->read.count;
+	pipeline->filter = terms->filter;
+	pipeline->basic = terms->basic;
 	pipeline->dict = dict;
 	pipeline->render = render;
-	pipeline->scope = scope_new(&terms->scope);
 	pipeline->journeys = journey_set_new(probes, dict, on_journey, pipeline);
-	if (!pipeline->scope || !pipeline->journeys) {
+	if (!pipeline->traced.scope || !pipeline->read.scope || !pipeline->journeys) {
 		pipeline_free(pipeline);
 		return NULL;
 	}
@@ -100,7 +121,8 @@ void pipeline_free(struct pipeline *pipeline)
 	if (!pipeline)
 		return;
 	journey_set_free(pipeline->journeys);
-	scope_free(pipeline->scope);
+	scope_free(pipeline->traced.scope);
+	scope_free(pipeline->read.scope);
 	free(pipeline);
 }
 
@@ -118,7 +140,7 @@ int pipeline_flush(struct pipeline *pipeline)
 {
 	int ret;
 
-	if (!pipeline->render || !pipeline->terms.basic)
+	if (!pipeline->render || !pipeline->basic)
 		return 0;
 	ret = journey_set_flush(pipeline->journeys);
 	return out_flush(pipeline->render->out) ? write_error(pipeline) : ret;
@@ -138,8 +160,8 @@ int pipeline_finish(struct pipeline *pipeline)
 
 void pipeline_count(const struct pipeline *pipeline, struct trace_totals *totals)
 {
-	totals->journeys = pipeline->printed;
-	totals->incomplete = pipeline->incomplete;
-	totals->events = pipeline->events;
+	totals->journeys += pipeline->read.passed;
+	totals->incomplete += pipeline->incomplete;
+	totals->events += pipeline->events;
 	totals->malformed += pipeline->malformed;
 }

@@ -9,10 +9,16 @@
 
 struct pipeline;
 
-struct pipeline_terms {
+/* Whose packets, and how many of them. */
+struct pipeline_want {
 	struct scope_terms scope;
-	const struct nt_filter *filter; /* NULL: the kernel side has applied it */
-	unsigned long long count;	/* journeys, 0: no limit */
+	unsigned long long count; /* journeys, 0: no limit */
+};
+
+struct pipeline_terms {
+	struct pipeline_want traced;	/* by the trace: what is beyond its filter, which the kernel side applies */
+	struct pipeline_want read;	/* by the reader of a recording; zero: everything */
+	const struct nt_filter *filter; /* of that reader, or NULL */
 	bool basic;
 };
 

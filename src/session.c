@@ -14,15 +14,18 @@
 #include "log.h"
 #include "names.h"
 #include "out.h"
+#include "output.h"
 #include "pipeline.h"
 #include "prepare.h"
 #include "reason.h"
+#include "recording.h"
 #include "render.h"
 #include "tracer.h"
 
 #define EXIT_USAGE 2
 #define READ_INTERVAL_NS 10000000ull	 /* between looks at the rings */
 #define SWEEP_INTERVAL_NS 10000000000ull /* between looks at the tracking maps */
+#define CLOCK_INTERVAL_NS 60000000000ull /* between readings of both clocks, for the recording */
 #define SWEEP_IDLE_NS 120000000000ull	 /* a packet that nothing saw for so long has gone unseen */
 
 struct session {
@@ -39,6 +42,8 @@ struct session {
 	struct out *out;
 	struct render *render;
 	struct pipeline *pipeline;
+	struct recording_writer *recording; /* NULL: none is asked for */
+	u64 next_clock_ns;
 };
 
 static u64 now_ns(void)
@@ -52,20 +57,18 @@ static u64 now_ns(void)
 static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
 {
 	struct session *session = user;
+	int err = 0;
 
 	names_learn(session->names, session->tracer, record, size);
-	return pipeline_add(session->pipeline, record, size, cpu);
+	if (session->recording)
+		err = recording_add(session->recording, record, size, cpu);
+	return err ? err : pipeline_add(session->pipeline, record, size, cpu);
 }
 
 static int fail(int err, const char *what, const char *next)
 {
 	log_say("%s: %s%s%s", what, strerror(-err), next ? "; " : "", next ? next : "");
 	return err;
-}
-
-static const char *output_name(const struct options *options)
-{
-	return options->output && strcmp(options->output, "-") != 0 ? options->output : "standard output";
 }
 
 static int make_plan(struct session *session)
@@ -81,16 +84,6 @@ static int make_plan(struct session *session)
 	if (err && !log_said())
 		fail(err, "cannot load programs", NULL);
 	return err;
-}
-
-/* A terminal that did not say (NO_COLOR, TERM) that it wants none. */
-static bool wants_color(const struct options *options)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool to_file = options->output && strcmp(options->output, "-") != 0;
-
-	return !options->no_color && !to_file && !(no_color && *no_color) && term &&
-	       strcmp(term, "dumb") != 0 && isatty(STDOUT_FILENO);
 }
 
 static int make_parts(struct session *session)
@@ -111,29 +104,42 @@ static void gather_facts(struct session *session)
 	facts->n_skipped = tracer_skipped(session->tracer);
 }
 
-/* From the records on; begun when the trace does, as the first thing that some formats write is about it. */
+/* Begun when the trace is, since the first thing that some formats write is about it. */
 static int begin_output(struct session *session)
 {
 	const struct options *options = session->options;
 	const struct pipeline_terms terms = {
-		.scope = *session->terms,
-		.count = options->count,
+		.traced = {.scope = *session->terms, .count = options->count},
 		.basic = options->basic,
 	};
-	const struct render_env env = {
-		.dict = session->dict,
-		.clock_offset_ns = session->facts.clock_offset_ns,
-		.utc_offset_s = session->facts.utc_offset_s,
-		.detail = options->detail,
-		.date = options->date,
-		.color = wants_color(options),
-	};
+	const struct render_env env = output_env(options, session->dict, &session->facts);
 
-	session->render = render_new(&render_text, session->out, &env, &session->facts);
-	if (!session->render)
-		return -ENOMEM;
+	if (options_prints(options)) {
+		session->render = render_new(options_format(options), session->out, &env, &session->facts);
+		if (!session->render)
+			return -ENOMEM;
+	}
 	session->pipeline = pipeline_new(&terms, session->probes, session->dict, session->render);
-	return session->pipeline ? out_flush(session->out) : -ENOMEM;
+	if (!session->pipeline)
+		return -ENOMEM;
+	return session->out ? out_flush(session->out) : 0;
+}
+
+static int begin_recording(struct session *session)
+{
+	const struct options *options = session->options;
+	const struct recording_options recording = {
+		.path = options->write,
+		.rotate_bytes = options->rotate_bytes,
+		.rotate_ns = options->rotate_ns,
+		.keep = options->keep,
+	};
+	int err;
+
+	if (!options->write)
+		return 0;
+	err = recording_create(&recording, &session->facts, session->probes, session->dict, &session->recording);
+	return err ? fail(err, options->write, "choose another -w") : 0;
 }
 
 /* The output comes last: a trace that cannot start leaves an older file as it is. */
@@ -156,8 +162,7 @@ static int session_open(struct session *session)
 	err = make_plan(session);
 	if (err)
 		return err;
-	err = out_open(session->options->output, &session->out);
-	return err ? fail(err, output_name(session->options), "choose another -o") : 0;
+	return options_prints(session->options) ? output_open(session->options, &session->out) : 0;
 }
 
 static void session_close(struct session *session)
@@ -165,6 +170,7 @@ static void session_close(struct session *session)
 	tracer_free(session->tracer);
 	kernel_free(session->kernel);
 	pipeline_free(session->pipeline);
+	recording_close(session->recording, NULL);
 	render_free(session->render, NULL);
 	names_free(session->names);
 	dict_free(session->dict);
@@ -192,6 +198,21 @@ static int sweep(struct session *session, u64 *next_ns)
 	return pipeline_expire(session->pipeline, now > SWEEP_IDLE_NS ? now - SWEEP_IDLE_NS : 0);
 }
 
+/* Nothing that was read stays in memory for long: the host may not have long to live. */
+static int keep_recording(struct session *session)
+{
+	u64 now = now_ns();
+	int err = 0;
+
+	if (!session->recording)
+		return 0;
+	if (now >= session->next_clock_ns) {
+		session->next_clock_ns = now + CLOCK_INTERVAL_NS;
+		err = recording_add_clock(session->recording, now, now + (u64)facts_clock_offset());
+	}
+	return err ? err : recording_flush(session->recording, false);
+}
+
 /* Until a signal, --duration or --count. 0 or negative errno. */
 static int trace(struct session *session)
 {
@@ -206,6 +227,8 @@ static int trace(struct session *session)
 			got = sweep(session, &next_sweep_ns);
 		if (got >= 0)
 			got = pipeline_flush(session->pipeline);
+		if (got >= 0)
+			got = keep_recording(session);
 		if (got < 0 || pipeline_enough(session->pipeline))
 			break;
 		nap(end);
@@ -261,10 +284,9 @@ static void say_refused(const struct session *session)
 				reason_of(tracer_row_error(session->tracer, i)));
 }
 
-static int run(struct session *session)
+/* 0, also if it was stopped before it began: then *ret_begun stays false. */
+static int begin(struct session *session, bool *ret_begun)
 {
-	char text[TRACE_TOTALS_TEXT_BYTES];
-	struct trace_totals totals;
 	int err = session_open(session);
 
 	if (!err) {
@@ -279,10 +301,45 @@ static int run(struct session *session)
 	if (err)
 		return err;
 	gather_facts(session);
-	err = begin_output(session);
-	if (err == -ENOMEM)
-		fail(err, "cannot start", NULL);
-	if (err)
+	err = begin_recording(session);
+	if (!err) {
+		err = begin_output(session);
+		if (err == -ENOMEM)
+			fail(err, "cannot start", NULL);
+	}
+	*ret_begun = !err;
+	return err;
+}
+
+/* What ends with the trace: the output, the recording, and the totals on stderr. */
+static int finish(struct session *session, int err)
+{
+	struct trace_totals totals = count_totals(session);
+	int written = recording_close(session->recording, &totals);
+	char text[TRACE_TOTALS_TEXT_BYTES];
+
+	session->recording = NULL;
+	render_free(session->render, &totals);
+	session->render = NULL;
+	if (err == -EPIPE || written == -EPIPE)
+		return -EPIPE;
+	trace_totals_text(&totals, text, sizeof(text));
+	log_say("%s", text);
+	if (session->options->verbose)
+		tracer_say_losses(session->tracer);
+	if (written)
+		log_say("%s: %s; it can be read up to there", session->options->write, strerror(-written));
+	else if (err && !(session->out && err == out_error(session->out)))
+		fail(err, "tracing stopped", NULL);
+	return written ? written : err;
+}
+
+static int run(struct session *session)
+{
+	bool begun = false;
+	int err = begin(session, &begun);
+
+	if (!begun)
 		return err;
 	if (session->options->verbose)
 		say_refused(session);
@@ -292,18 +349,7 @@ static int run(struct session *session)
 	tracer_stop(session->tracer);
 	if (!err)
 		err = drain(session);
-	totals = count_totals(session);
-	render_free(session->render, &totals);
-	session->render = NULL;
-	if (err == -EPIPE)
-		return err;
-	trace_totals_text(&totals, text, sizeof(text));
-	log_say("%s", text);
-	if (session->options->verbose)
-		tracer_say_losses(session->tracer);
-	if (err && err != out_error(session->out))
-		fail(err, "tracing stopped", NULL);
-	return err;
+	return finish(session, err);
 }
 
 int session_run(const struct options *options, const struct scope_terms *terms, const volatile sig_atomic_t *stop)
@@ -317,7 +363,7 @@ int session_run(const struct options *options, const struct scope_terms *terms, 
 	if (err == -EPIPE || closed == -EPIPE)
 		return EXIT_SUCCESS;
 	if (closed)
-		fail(closed, output_name(options), NULL);
+		output_say_error(options, closed);
 	if (usage_wrong)
 		return EXIT_USAGE;
 	return err || closed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "options.h"
+#include "probes.h"
+#include "render.h"
 
 #define WORDS_MAX 40
 

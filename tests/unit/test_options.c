@@ -180,14 +180,89 @@ static void outputs_and_backends(void **state)
 		     "--backend: 'Kprobe' is not auto, kprobe-multi, fentry, kprobe or tracepoint");
 }
 
+static void formats(void **state)
+{
+	static const char *const names[] = {"text", "jsonl"};
+	struct options options = {0};
+	char line[64];
+
+	(void)state;
+	assert_ptr_equal(options_format(&options), &render_text);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(line, sizeof(line), "--format %s", names[i]);
+		options = accepted(line);
+		assert_string_equal(options_format(&options)->name, names[i]);
+		snprintf(line, sizeof(line), "-o x%s", options_format(&options)->ending);
+		options = accepted(line);
+		assert_string_equal(options_format(&options)->name, names[i]);
+		/* what is said outweighs a name */
+		snprintf(line, sizeof(line), "-o x.jsonl --format %s", names[i]);
+		options = accepted(line);
+		assert_string_equal(options_format(&options)->name, names[i]);
+	}
+	refuse("--format", "is not text or jsonl", "%", "json", "TEXT", "text,jsonl");
+}
+
+static void recordings(void **state)
+{
+	struct options options;
+
+	(void)state;
+	options = accepted("-w a");
+	assert_string_equal(options.write, "a");
+	assert_false(options_prints(&options));
+	options = accepted("-w a -o b");
+	assert_true(options_prints(&options));
+	options = accepted("-w a --format text");
+	assert_true(options_prints(&options));
+	options = accepted("-r a --read b -r -");
+	assert_int_equal(options.n_read, 3);
+	assert_string_equal(options.read[1], "b");
+	assert_true(options_prints(&options));
+	options = accepted("-p icmp -r a b c");
+	assert_int_equal(options.n_read, 3);
+	assert_string_equal(options.read[2], "c");
+	assert_error("-r a b %", "--read: '' is not the name of a file");
+	assert_error("-w a b", "unexpected argument 'b'");
+	assert_error("-w %", "-w: '' is not the name of a file");
+	assert_error("-r %", "-r: '' is not the name of a file");
+	assert_error("-r a -w b", "--read and --write exclude each other");
+	assert_error("-r a --stack", "--read and --stack exclude each other");
+	assert_error("-r a --backend fentry", "--read and --backend exclude each other");
+	assert_error("-r - -r -", "--read - is given twice");
+	assert_error("-w - --format text", "--write - and the output cannot both be standard output; use -o FILE");
+	accepted("-w - -o b");
+	accepted("-w -");
+	accepted("-r a --netns 4026531840 -i eth0 --pid 5 -p icmp -c 3 --detail --date");
+	assert_error("-r a --netns web", "--netns: of a recording only the inode number of a namespace is known");
+}
+
+static void rotation(void **state)
+{
+	struct options options;
+
+	(void)state;
+	options = accepted("-w a --rotate 100M --keep 10");
+	assert_true(options.rotate_bytes == 100ull << 20 && !options.rotate_ns && options.keep == 10);
+	options = accepted("-w a --rotate 1.5h");
+	assert_true(!options.rotate_bytes && options.rotate_ns == 5400000000000ull && !options.keep);
+	assert_true(accepted("-w a --rotate 64K").rotate_bytes == 64 << 10);
+	assert_true(accepted("-w a --rotate 1T").rotate_bytes == 1ull << 40);
+	refuse("--rotate", "is neither a size from 64K to 1T such as 100M nor a time from 1s up such as 1h", "63K", "2T",
+	       "1025G", "M", "1KM", "-1M", "500ms", "0s", "1d", "s", "99999999999999999999T", "1 M");
+	refuse("--rotate", "needs a unit: 100M is a size, 1h a time", "100", "%", "0");
+	refuse("--keep", "is not a number of files from 2 to 100000", "0", "1", "100001", "%", "-2", "2.5", "x");
+	assert_error("--rotate 1M", "--rotate needs --write");
+	assert_error("-w a --keep 5", "--keep needs --rotate");
+	assert_error("-w - --rotate 1M", "--rotate needs files, and --write - is none");
+}
+
 static void unavailable(void **state)
 {
 	static const char *const names[] = {
-		"--min-latency", "--incident-min", "--no-attribution", "--diag",
-		"--drop",	 "--latency",	   "--sock",	       "--rtt",
-		"--monitor",	 "--func-stats",   "--format",	       "-w",
-		"--write",	 "--rotate",	   "--keep",	       "-r",
-		"--read",	 "--pcap-at"};
+		"--min-latency", "--incident-min", "--no-attribution", "--diag", "--drop",
+		"--latency",	 "--sock",	   "--rtt",	       "--monitor", "--func-stats",
+		"--pcap-at"};
 	char line[64], expected[128];
 
 	(void)state;
@@ -245,6 +320,7 @@ static void repeated(void **state)
 		"sport 1",    "dport 1",       "port 1",	"ifname a",	"netns a",
 		"pid 1",      "pkt-len 1",     "tcp-flags S",	"mark 1",	"probe a",
 		"exclude a",  "buffer 1M",     "basic",		"verbose",	"netns-current",
+		"write a",    "format text",   "rotate 1M",	"keep 2",
 	};
 	char line[128], expected[64];
 
@@ -313,6 +389,9 @@ int main(void)
 		cmocka_unit_test(counts),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(outputs_and_backends),
+		cmocka_unit_test(formats),
+		cmocka_unit_test(recordings),
+		cmocka_unit_test(rotation),
 		cmocka_unit_test(unavailable),
 		cmocka_unit_test(mistyped),
 		cmocka_unit_test(repeated),
