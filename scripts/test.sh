@@ -70,6 +70,7 @@ run_stages() {
 	stage packages scripts/deps.sh "${packages[@]}" || return 0
 	stage build make -s -j "$(nproc)" || return 0
 	[[ $selection == vm ]] || stage unit make -s check || true
+	[[ $selection == vm || $selection == unit ]] || stage fuzz make -s -j "$(nproc)" check-fuzz || true
 	[[ $selection != unit ]] || return 0
 	if [[ $selection != vm && -d tests/native ]]; then
 		stage native native_tests || true
