@@ -12,6 +12,7 @@ PREFIX ?= /usr/local
 CC ?= gcc
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
+PROTOC_C ?= protoc-c
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow=local
@@ -30,10 +31,12 @@ Q :=
 say = @:
 endif
 
-# The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone.
+# The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone, with libraries
+# that ask nothing of the host either: compression and protobuf.
 PURE := options options_table options_values options_help filter out reason check probe_list near packet probe_table \
 	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace pipeline \
-	recording_facts recording_file recording_write recording_read render render_text render_jsonl json
+	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
+	perfetto_cpus perfetto_trace render_perfetto
 LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer detach sweep source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
@@ -41,7 +44,7 @@ TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-PURE_LIBS := -lzstd -lz -pthread
+PURE_LIBS := -lprotobuf-c -lzstd -lz -pthread
 LIBS := -lbpf -lelf $(PURE_LIBS)
 STATIC_LIBS := $(LIBS)
 
@@ -57,11 +60,11 @@ static: $(LIVE:%=$(BUILD)/%.o) $(BUILD)/libnettrace.a
 	$(call say,LINK,$(BUILD)/nettrace-static)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $(BUILD)/nettrace-static $^ $(STATIC_LIBS)
 
-$(BUILD)/libnettrace.a: $(PURE:%=$(BUILD)/%.o)
+$(BUILD)/libnettrace.a: $(PURE:%=$(BUILD)/%.o) $(BUILD)/perfetto.pb-c.o
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# Links every object of the pure side against libc and what recordings need only: an undefined symbol is an impurity.
+# Links every object of the pure side against libc and $(PURE_LIBS) only: an undefined symbol is an impurity.
 $(BUILD)/pure-check: $(BUILD)/libnettrace.a
 	$(call say,LINK,$@)
 	$(Q)printf 'int main(void) { return 0; }\n' | $(CC) $(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS) \
@@ -83,6 +86,18 @@ $(BUILD)/completion/nettrace: $(BUILD)/docs
 $(BUILD)/%.o: src/%.c | $(BUILD)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/perfetto.pb-c.h: src/perfetto.proto | $(BUILD)
+	$(call say,PROTO,$<)
+	$(Q)$(PROTOC_C) --proto_path=src --c_out=$(BUILD) $<
+
+$(BUILD)/perfetto.pb-c.c: $(BUILD)/perfetto.pb-c.h ;
+
+$(BUILD)/perfetto.pb-c.o: $(BUILD)/perfetto.pb-c.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/perfetto_trace.o $(BUILD)/perfetto_cpus.o $(BUILD)/render_perfetto.o: $(BUILD)/perfetto.pb-c.h
 
 $(BUILD)/tracer.o $(BUILD)/sweep.o: $(BUILD)/nettrace.skel.h
 

@@ -45,7 +45,7 @@ struct render {
 	void *state;
 };
 
-extern const struct render_format render_text, render_jsonl;
+extern const struct render_format render_text, render_jsonl, render_perfetto;
 
 /* The format of that name, or that of a file so called; NULL if there is none. */
 const struct render_format *render_format_named(const char *name);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A trace for Perfetto: a track for each journey, with its stages as nested slices and its events as
+ * instants, and those of CPUs (perfetto_cpus.h).
+ */
+#include <stdio.h>
+
+#include "annotation.h"
+#include "packet.h"
+#include "perfetto_cpus.h"
+#include "perfetto_trace.h"
+#include "probe_table.h"
+#include "render.h"
+
+#define TRACE_TRACK 3u
+#define JOURNEY_GROUP 1u
+#define JOURNEY_TRACK (1ull << 32)
+
+#define PACKET_TEXT_BYTES 256
+#define NAME_BYTES 384
+#define NOTE_TEXT_BYTES 4096
+
+struct perfetto {
+	struct perfetto_cpus cpus;
+	u64 n_journeys;
+	u64 last_ns; /* of all that was told */
+};
+
+static void tell_facts(struct out *out, const struct trace_facts *facts)
+{
+	struct perfetto_notes notes;
+	struct perfetto_event event = {.ts_ns = facts->start_ns,
+				       .track = TRACE_TRACK,
+				       .name = "trace begins",
+				       .category = "trace",
+				       .notes = &notes};
+
+	perfetto_notes_init(&notes);
+	perfetto_note_foreign(&notes, "version", facts->version);
+	perfetto_note_foreign(&notes, "kernel", facts->kernel);
+	perfetto_note_foreign(&notes, "host", facts->host);
+	perfetto_note_foreign(&notes, "machine", facts->machine);
+	perfetto_note_foreign(&notes, "backend", facts->backend);
+	perfetto_note_foreign(&notes, "filter", facts->filter);
+	perfetto_instant(out, &event);
+}
+
+static void begin(struct render *render, const struct trace_facts *facts)
+{
+	static const struct perfetto_track tracks[] = {
+		{.uuid = TRACE_TRACK, .name = "nettrace", .kind = PERFETTO_SLICES, .rank = 0},
+		{.uuid = PERFETTO_CPU_GROUP, .name = "CPUs", .kind = PERFETTO_GROUP_BY_RANK, .rank = 1},
+		{.uuid = JOURNEY_GROUP, .name = "journeys", .kind = PERFETTO_GROUP_BY_TIME, .rank = 2},
+	};
+	struct perfetto *perfetto = render->state;
+
+	perfetto->cpus.out = render->out;
+	perfetto->last_ns = facts ? facts->start_ns : 0;
+	perfetto_trace_begin(render->out, perfetto->last_ns, render->env.clock_offset_ns);
+	for (size_t i = 0; i < sizeof(tracks) / sizeof(tracks[0]); i++)
+		perfetto_trace_track(render->out, &tracks[i]);
+	if (facts)
+		tell_facts(render->out, facts);
+}
+
+static void note_link(struct perfetto_notes *notes, const char *name, const struct journey_link *link)
+{
+	if (link->id)
+		perfetto_note_number(notes, name, link->id);
+}
+
+static void note_drop(struct perfetto_notes *notes, const struct render *render, const struct nt_anno_DROP *drop)
+{
+	const struct annotation_type *type = annotation_type(NT_ANNO_DROP);
+	char reason[NOTE_TEXT_BYTES];
+
+	if (!drop)
+		return;
+	annotation_field_text(type, annotation_field(type, "reason"), drop, render->env.dict, reason,
+			      sizeof(reason));
+	perfetto_note_string(notes, "drop reason", reason);
+}
+
+static void note_journey(struct perfetto_notes *notes, const struct render *render, const struct journey *journey)
+{
+	perfetto_notes_init(notes);
+	perfetto_note_number(notes, "journey", journey->id);
+	perfetto_note_string(notes, "outcome", outcome_name(journey->outcome));
+	if (journey->incomplete)
+		perfetto_note_string(notes, "incomplete", "its end was not seen, or records of it were lost");
+	note_drop(notes, render, journey->drop);
+	note_link(notes, "merged into journey", &journey->merged_into);
+	note_link(notes, "part of journey", &journey->part_of);
+	note_link(notes, "retransmission of journey", &journey->retransmit_of);
+	perfetto_note_number(notes, "sk_buffs", journey->n_members);
+	perfetto_note_number(notes, "events", journey->n_events);
+}
+
+static void note_place(struct perfetto_notes *notes, const struct render *render, const struct journey_event *event)
+{
+	const char *context = context_name(event->context), *ifname = NULL;
+
+	perfetto_note_number(notes, "cpu", event->cpu);
+	if (context)
+		perfetto_note_string(notes, "context", context);
+	if (event->ifindex && render->env.dict)
+		ifname = dict_get(render->env.dict, DICT_IFNAME, dict_ifname_key(event->netns, event->ifindex));
+	if (ifname)
+		perfetto_note_foreign(notes, "interface", ifname);
+	else if (event->ifindex)
+		perfetto_note_number(notes, "ifindex", event->ifindex);
+	if (event->netns)
+		perfetto_note_number(notes, "netns", event->netns);
+	perfetto_note_address(notes, "skb", event->skb);
+}
+
+static void note_notes(struct perfetto_notes *notes, const struct render *render, const struct journey_event *event)
+{
+	char words[NOTE_TEXT_BYTES];
+
+	for (const struct journey_note *note = event->notes; note; note = note->next) {
+		if (note->type == NT_ANNO_TASK && event->context != NT_CTX_TASK)
+			continue; /* it happened to be there */
+		annotation_text(note, render->env.dict, words, sizeof(words));
+		if (*words)
+			perfetto_note_string(notes, annotation_type(note->type)->name, words);
+	}
+}
+
+static void tell_event(struct render *render, const struct journey *journey, size_t at, u64 track)
+{
+	const struct journey_event *event = &journey->events[at];
+	const struct probe_row *row = probe_table_row(journey->probes, event->probe);
+	char name[NAME_BYTES], packet[PACKET_TEXT_BYTES];
+	struct perfetto_notes notes;
+	struct perfetto_event instant = {.ts_ns = event->ts_ns,
+					 .track = track,
+					 .name = name,
+					 .category = "event",
+					 .notes = &notes};
+
+	if (row)
+		annotation_plain_text(row->name, name, sizeof(name));
+	else
+		snprintf(name, sizeof(name), "probe %u", event->probe);
+	perfetto_notes_init(&notes);
+	note_place(&notes, render, event);
+	if (at && event->flow != journey->events[at - 1].flow) {
+		packet_text(&journey->flows[event->flow], packet, sizeof(packet));
+		perfetto_note_string(&notes, "packet", packet);
+	}
+	if (row && row->note)
+		perfetto_note_foreign(&notes, "note", row->note);
+	note_notes(&notes, render, event);
+	perfetto_instant(render->out, &instant);
+}
+
+static void begin_stage(struct render *render, u64 ts_ns, unsigned int stage, u64 track)
+{
+	struct perfetto_event event = {
+		.ts_ns = ts_ns, .track = track, .name = stage_name(stage), .category = "stage"
+	};
+
+	perfetto_slice_begin(render->out, &event);
+}
+
+/* A packet is in a stage until it is seen in another: waiting counts for where it waits. */
+static void tell_stages(struct render *render, const struct journey *journey, u64 track)
+{
+	unsigned int stage = NT_STAGE_UNKNOWN;
+
+	for (size_t i = 0; i < journey->n_events; i++) {
+		const struct journey_event *event = &journey->events[i];
+		unsigned int last = stage;
+
+		stage = perfetto_stage(journey, event, stage);
+		if (i && stage != last)
+			perfetto_slice_end(render->out, event->ts_ns, track);
+		if (!i || stage != last)
+			begin_stage(render, event->ts_ns, stage, track);
+		tell_event(render, journey, i, track);
+	}
+	if (journey->n_events)
+		perfetto_slice_end(render->out, journey->end_ns, track);
+}
+
+static void tell_journey(struct render *render, const struct journey *journey)
+{
+	struct perfetto *perfetto = render->state;
+	char packet[PACKET_TEXT_BYTES], name[NAME_BYTES];
+	struct perfetto_notes notes;
+	struct perfetto_track track = {.uuid = JOURNEY_TRACK + perfetto->n_journeys++,
+				       .parent = JOURNEY_GROUP,
+				       .name = name,
+				       .kind = PERFETTO_SLICES};
+	struct perfetto_event whole = {.ts_ns = journey->start_ns,
+				       .track = track.uuid,
+				       .name = name,
+				       .category = "journey",
+				       .notes = &notes};
+
+	packet_text(&journey->flows[0], packet, sizeof(packet));
+	snprintf(name, sizeof(name), "%u %s, %s", journey->id, packet, outcome_name(journey->outcome));
+	perfetto_trace_track(render->out, &track);
+	note_journey(&notes, render, journey);
+	perfetto_slice_begin(render->out, &whole);
+	tell_stages(render, journey, track.uuid);
+	perfetto_slice_end(render->out, journey->end_ns, track.uuid);
+	if (journey->end_ns > perfetto->last_ns)
+		perfetto->last_ns = journey->end_ns;
+	perfetto_cpus_add(&perfetto->cpus, journey);
+}
+
+static void note_totals(struct perfetto_notes *notes, const struct trace_totals *totals)
+{
+	perfetto_note_number(notes, "journeys", totals->journeys);
+	perfetto_note_number(notes, "incomplete", totals->incomplete);
+	perfetto_note_number(notes, "events", totals->events);
+	perfetto_note_number(notes, "malformed records", totals->malformed);
+	perfetto_note_number(notes, "lost, ring", totals->lost_ring);
+	perfetto_note_number(notes, "lost, map", totals->lost_map);
+	perfetto_note_number(notes, "lost, id", totals->lost_id);
+	if (totals->recursion_known)
+		perfetto_note_number(notes, "lost, recursion", totals->recursion);
+	else
+		perfetto_note_string(notes, "lost, recursion", "unknown");
+}
+
+static void end(struct render *render, const struct trace_totals *totals)
+{
+	struct perfetto *perfetto = render->state;
+	struct perfetto_notes notes;
+	struct perfetto_event event = {.ts_ns = perfetto->last_ns,
+				       .track = TRACE_TRACK,
+				       .name = "trace ends",
+				       .category = "trace",
+				       .notes = &notes};
+
+	perfetto_cpus_finish(&perfetto->cpus);
+	perfetto_notes_init(&notes);
+	note_totals(&notes, totals);
+	perfetto_note_number(&notes, "events alone on their CPU's track", perfetto->cpus.n_late);
+	perfetto_note_number(&notes, "packets not counted in a backlog", perfetto->cpus.n_uncounted);
+	perfetto_note_number(&notes, "events on CPUs without a track", perfetto->cpus.n_beyond);
+	perfetto_instant(render->out, &event);
+}
+
+const struct render_format render_perfetto = {
+	.name = "perfetto",
+	.ending = ".perfetto-trace",
+	.binary = true,
+	.state_bytes = sizeof(struct perfetto),
+	.begin = begin,
+	.journey = tell_journey,
+	.end = end,
+};
