@@ -97,7 +97,9 @@ $(BUILD)/perfetto.pb-c.o: $(BUILD)/perfetto.pb-c.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/perfetto_trace.o $(BUILD)/perfetto_cpus.o $(BUILD)/render_perfetto.o: $(BUILD)/perfetto.pb-c.h
+PERFETTO := perfetto_trace perfetto_cpus render_perfetto
+
+$(PERFETTO:%=$(BUILD)/%.o) $(PERFETTO:%=$(BUILD)/san/%.o): $(BUILD)/perfetto.pb-c.h
 
 $(BUILD)/tracer.o $(BUILD)/sweep.o: $(BUILD)/nettrace.skel.h
 
@@ -133,7 +135,7 @@ $(BUILD)/san/%.o: src/%.c | $(BUILD)/san
 $(BUILD)/san:
 	$(Q)mkdir -p $@
 
-$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/run.c $(PURE:%=$(BUILD)/san/%.o)
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/run.c $(PURE:%=$(BUILD)/san/%.o) $(BUILD)/perfetto.pb-c.o
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) $(SANITIZE) -o $@ $^ $(PURE_LIBS)
 
@@ -143,7 +145,7 @@ check-fuzz: $(FUZZ:%=$(BUILD)/%)
 # libFuzzer, for FUZZ_SECONDS each; what it finds and what is new stays under build/fuzz.
 FUZZ_SECONDS ?= 3600
 
-$(BUILD)/libfuzz_%: tests/fuzz/fuzz_%.c $(PURE:%=src/%.c)
+$(BUILD)/libfuzz_%: tests/fuzz/fuzz_%.c $(PURE:%=src/%.c) $(BUILD)/perfetto.pb-c.c
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(CPPFLAGS) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -o $@ $^ $(PURE_LIBS)
 

@@ -27,7 +27,7 @@ struct option_row {
 #define OPTION_ROWS_MAX 64
 
 /* As render.c has them. */
-#define OPTION_FORMATS "text or jsonl"
+#define OPTION_FORMATS "text, jsonl or perfetto"
 
 extern const struct option_row option_rows[];
 extern const size_t n_option_rows;

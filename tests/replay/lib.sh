@@ -11,6 +11,7 @@ golden_outputs=(
 	'basic.txt --basic'
 	'tcp.txt -p tcp -c 3'
 	'out.jsonl --format jsonl'
+	'out.perfetto-trace --format perfetto'
 )
 
 # golden_make RECORDING FILE OPTION...

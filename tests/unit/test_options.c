@@ -182,7 +182,7 @@ static void outputs_and_backends(void **state)
 
 static void formats(void **state)
 {
-	static const char *const names[] = {"text", "jsonl"};
+	static const char *const names[] = {"text", "jsonl", "perfetto"};
 	struct options options = {0};
 	char line[64];
 
@@ -200,7 +200,8 @@ static void formats(void **state)
 		options = accepted(line);
 		assert_string_equal(options_format(&options)->name, names[i]);
 	}
-	refuse("--format", "is not text or jsonl", "%", "json", "TEXT", "text,jsonl");
+	assert_error("--basic -o x.perfetto-trace", "--basic and --format perfetto exclude each other");
+	refuse("--format", "is not text, jsonl or perfetto", "%", "json", "TEXT", "text,jsonl");
 }
 
 static void recordings(void **state)
