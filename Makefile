@@ -36,7 +36,7 @@ endif
 PURE := options options_table options_values options_help filter out reason check probe_list near packet probe_table \
 	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace pipeline \
 	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
-	perfetto_cpus perfetto_trace render_perfetto
+	perfetto_cpus perfetto_trace render_perfetto pcapng render_pcapng
 LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer detach sweep source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct render_format *const formats[] = {&render_text, &render_jsonl, &render_perfetto};
+static const struct render_format *const formats[] = {&render_text, &render_jsonl, &render_pcapng, &render_perfetto};
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 

@@ -16,6 +16,7 @@ struct render_env {
 	bool detail;	     /* CPU, context, process and interface of each event */
 	bool date;	     /* date and time of day instead of seconds */
 	bool color;	     /* for a terminal */
+	int pcap_at; /* enum nt_stage: one block per packet, there; NT_STAGE_UNKNOWN: at each event with bytes */
 };
 
 struct render;
@@ -45,7 +46,7 @@ struct render {
 	void *state;
 };
 
-extern const struct render_format render_text, render_jsonl, render_perfetto;
+extern const struct render_format render_text, render_jsonl, render_pcapng, render_perfetto;
 
 /* The format of that name, or that of a file so called; NULL if there is none. */
 const struct render_format *render_format_named(const char *name);
