@@ -14,7 +14,8 @@ set -euo pipefail
 
 build=(bpftool clang gcc libbpf-dev libc6-dev libelf-dev libprotobuf-c-dev libzstd-dev llvm make pkg-config
 	protobuf-c-compiler zlib1g-dev)
-test=(clang-format groff-base iproute2 iputils-ping jq libcmocka-dev protobuf-compiler python3-jsonschema shellcheck zstd)
+test=(clang-format groff-base iproute2 iputils-ping jq libcmocka-dev protobuf-compiler python3-jsonschema shellcheck
+	tshark zstd)
 # The keyring verifies fetched kernels; what else is not for QEMU or the initramfs is put into the guest.
 vm=(bash bpftool busybox-static cpio debian-archive-keyring ethtool iproute2 iptables iputils-ping jq kmod mawk nftables
 	procps qemu-system-x86 socat util-linux xz-utils zstd)
