@@ -192,6 +192,8 @@ static int check_files(struct parsing *p)
 		return refuse(p, "--read - is given twice");
 	if (options->basic && !format->event)
 		return refuse(p, "--basic and --format %s exclude each other", format->name);
+	if (options->pcap_at && format != &render_pcapng)
+		return refuse(p, "--pcap-at needs --format pcapng");
 	if (options->n_read && options->netns && !filter_number(options->netns, 0xffffffffu, &inode))
 		return refuse(p, "--netns: of a recording only the inode number of a namespace is known");
 	return 0;

@@ -47,6 +47,7 @@ struct options {
 	unsigned long long rotate_bytes; /* 0: never */
 	unsigned long long rotate_ns;	 /* 0: never */
 	unsigned int keep;		 /* files, 0: all */
+	unsigned int pcap_at;		 /* enum nt_stage; NT_STAGE_UNKNOWN: wherever bytes are known */
 	const char *probe_add;		 /* --probe NAME,...; NULL: none */
 	const char *probe_exclude;	 /* --exclude NAME,...; NULL: none */
 	unsigned long long count;	 /* -c, 0: no limit */

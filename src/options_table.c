@@ -91,7 +91,9 @@ const struct option_row option_rows[] = {
 		 "becomes FILE.1, that becomes FILE.2, and so on. Each can be read by itself."},
 	{0, "keep", "N", "keep so many", GROUP_OUTPUT, .joins = true, .take = option_take_keep,
 	 .more = "Keep so many files of a rotated recording, from 2 up, and delete the oldest beyond."},
-	{0, "pcap-at", "STAGE", "pcapng: packets as they are at this stage", GROUP_OUTPUT, LATER},
+	{0, "pcap-at", "STAGE", "pcapng: packets as they are at this stage", GROUP_OUTPUT, .take = option_take_pcap_at,
+	 .more = "With --format pcapng: each packet once, as it is at this stage (link-in, ip-out, ...), rather than whenever "
+		 "its headers were captured."},
 	{0, "detail", NULL, "CPU, process, interface of each event", GROUP_OUTPUT, FLAG(detail),
 	 .more = "Print the CPU, context and interface of each event, its process in task context, and the "
 		 "network namespace's inode where it changes."},

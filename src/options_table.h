@@ -27,7 +27,7 @@ struct option_row {
 #define OPTION_ROWS_MAX 64
 
 /* As render.c has them. */
-#define OPTION_FORMATS "text, jsonl or perfetto"
+#define OPTION_FORMATS "text, jsonl, pcapng or perfetto"
 
 extern const struct option_row option_rows[];
 extern const size_t n_option_rows;
@@ -45,6 +45,7 @@ const char *option_take_write(struct options *options, const char *value);
 const char *option_take_read(struct options *options, const char *value);
 const char *option_take_rotate(struct options *options, const char *value);
 const char *option_take_keep(struct options *options, const char *value);
+const char *option_take_pcap_at(struct options *options, const char *value);
 const char *option_take_ifname(struct options *options, const char *value);
 const char *option_take_netns(struct options *options, const char *value);
 const char *option_take_pid(struct options *options, const char *value);

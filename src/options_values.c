@@ -235,6 +235,17 @@ const char *option_take_keep(struct options *options, const char *value)
 	return NULL;
 }
 
+const char *option_take_pcap_at(struct options *options, const char *value)
+{
+	for (unsigned int stage = 0; stage < NT_STAGE_COUNT; stage++) {
+		if (stage == NT_STAGE_UNKNOWN || stage == NT_STAGE_LIFE || strcmp(stage_name(stage), value) != 0)
+			continue;
+		options->pcap_at = stage;
+		return NULL;
+	}
+	return "is not a stage such as link-in, ip-out or driver; nettrace --probes shows them";
+}
+
 static bool is_identifier(const char *name, size_t length)
 {
 	static const char characters[] = "abcdefghijklmnopqrstuvwxyz"

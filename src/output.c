@@ -52,5 +52,6 @@ struct render_env output_env(const struct options *options, const struct dict *d
 		.detail = options->detail,
 		.date = options->date,
 		.color = wants_color(options),
+		.pcap_at = (int)options->pcap_at,
 	};
 }

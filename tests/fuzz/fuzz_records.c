@@ -45,7 +45,7 @@ static void tell(const struct render_format *format, struct out *out, bool basic
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const formats[] = {"text", "jsonl", "perfetto"};
+	static const char *const formats[] = {"text", "jsonl", "pcapng", "perfetto"};
 	struct out *out;
 
 	if (out_open("/dev/null", &out))

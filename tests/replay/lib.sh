@@ -11,6 +11,8 @@ golden_outputs=(
 	'basic.txt --basic'
 	'tcp.txt -p tcp -c 3'
 	'out.jsonl --format jsonl'
+	'out.pcapng --format pcapng'
+	'at.pcapng --format pcapng --pcap-at link-in'
 	'out.perfetto-trace --format perfetto'
 )
 

@@ -182,7 +182,7 @@ static void outputs_and_backends(void **state)
 
 static void formats(void **state)
 {
-	static const char *const names[] = {"text", "jsonl", "perfetto"};
+	static const char *const names[] = {"text", "jsonl", "pcapng", "perfetto"};
 	struct options options = {0};
 	char line[64];
 
@@ -200,8 +200,13 @@ static void formats(void **state)
 		options = accepted(line);
 		assert_string_equal(options_format(&options)->name, names[i]);
 	}
+	assert_int_equal(accepted("--format pcapng --pcap-at ip-in").pcap_at, NT_STAGE_IP_IN);
+	assert_int_equal(accepted("-o a.pcapng --pcap-at driver").pcap_at, NT_STAGE_DRIVER);
+	assert_error("--pcap-at ip-in", "--pcap-at needs --format pcapng");
+	refuse("--pcap-at", "is not a stage such as link-in, ip-out or driver; nettrace --probes shows them", "%", "life",
+	       "unknown", "ip", "IP-IN");
 	assert_error("--basic -o x.perfetto-trace", "--basic and --format perfetto exclude each other");
-	refuse("--format", "is not text, jsonl or perfetto", "%", "json", "TEXT", "text,jsonl");
+	refuse("--format", "is not text, jsonl, pcapng or perfetto", "%", "json", "TEXT", "text,jsonl");
 }
 
 static void recordings(void **state)
@@ -262,8 +267,7 @@ static void unavailable(void **state)
 {
 	static const char *const names[] = {
 		"--min-latency", "--incident-min", "--no-attribution", "--diag", "--drop",
-		"--latency",	 "--sock",	   "--rtt",	       "--monitor", "--func-stats",
-		"--pcap-at"};
+		"--latency",	 "--sock",	   "--rtt",	       "--monitor", "--func-stats"};
 	char line[64], expected[128];
 
 	(void)state;
@@ -321,7 +325,7 @@ static void repeated(void **state)
 		"sport 1",    "dport 1",       "port 1",	"ifname a",	"netns a",
 		"pid 1",      "pkt-len 1",     "tcp-flags S",	"mark 1",	"probe a",
 		"exclude a",  "buffer 1M",     "basic",		"verbose",	"netns-current",
-		"write a",    "format text",   "rotate 1M",	"keep 2",
+		"write a",    "format text",   "rotate 1M",	"keep 2",	"pcap-at ip-in",
 	};
 	char line[128], expected[64];
 
