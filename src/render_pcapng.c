@@ -259,11 +259,29 @@ static void put_sll(struct pcapng_block *block, u16 protocol, u32 way)
 	put_be16(block, protocol);
 }
 
+/*
+ * The first functions of a transmission show the packet before its length is in the IP header, and
+ * Wireshark takes a length of zero for a jumbogram that is malformed, or for what a NIC will segment.
+ */
+static void fill_length(u8 *ip, u32 size, u32 len_bytes)
+{
+	bool v6 = size && ip[0] >> 4 == 6;
+	u32 at = v6 ? 4 : 2, header = v6 ? 40 : 0;
+
+	if (size < at + 2 || ip[at] || ip[at + 1] || len_bytes < header || len_bytes - header > 0xffff)
+		return;
+	ip[at] = (u8)((len_bytes - header) >> 8);
+	ip[at + 1] = (u8)(len_bytes - header);
+}
+
 static void put_frame(struct pcapng_block *block, const struct frame *frame, u32 way)
 {
-	const u8 *bytes = frame->snapshot->bytes + frame->first;
+	u8 bytes[NT_SNAPSHOT_BYTES];
 	size_t before = frame->link == LINKTYPE_ETHERNET && frame->added ? ADDRESSES_BYTES : 0;
 
+	memcpy(bytes, frame->snapshot->bytes + frame->first, frame->size);
+	if (frame->link == LINKTYPE_RAW)
+		fill_length(bytes, frame->size, frame->snapshot->len_bytes);
 	pcapng_put32(block, frame->added + frame->size);
 	pcapng_put32(block, original_length(frame));
 	pcapng_put_bytes(block, bytes, before);
