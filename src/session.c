@@ -167,10 +167,10 @@ static int session_open(struct session *session)
 
 static void session_close(struct session *session)
 {
+	recording_close(session->recording, NULL); /* before a child is made: its thread would not be in there */
 	tracer_free(session->tracer);
 	kernel_free(session->kernel);
 	pipeline_free(session->pipeline);
-	recording_close(session->recording, NULL);
 	render_free(session->render, NULL);
 	names_free(session->names);
 	dict_free(session->dict);
