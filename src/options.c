@@ -250,12 +250,14 @@ static int finish(struct parsing *p, const bool *seen)
 	return check_together(p, seen);
 }
 
-/* Behind --read FILE, what is no option is another file: a shell makes words of incident.nettrace*. */
+/* Behind --read FILE, words up to the next option are files, too: a shell makes them of incident.nettrace*. */
 static int take_files(struct parsing *p, int argc, char **argv)
 {
 	const char *wrong;
 
 	for (; p->options.n_read && optind < argc; optind++) {
+		if (argv[optind][0] == '-' && argv[optind][1])
+			break;
 		wrong = option_take_read(&p->options, argv[optind]);
 		if (wrong)
 			return refuse(p, "--read: '%.60s' %s", argv[optind], wrong);
@@ -281,9 +283,12 @@ int options_parse(int argc, char **argv, struct options *ret_options, char *erro
 		int err;
 
 		if (result == -1) {
+			at = optind;
 			err = take_files(&p, argc, argv);
 			if (err)
 				return err;
+			if (optind > at && optind < argc)
+				continue;
 			if (optind < argc)
 				return refuse(&p, "unexpected argument '%.60s'", argv[optind]);
 			break;

@@ -228,6 +228,10 @@ static void recordings(void **state)
 	options = accepted("-p icmp -r a b c");
 	assert_int_equal(options.n_read, 3);
 	assert_string_equal(options.read[2], "c");
+	options = accepted("-r a b - --addr 1.2.3.4 --detail -r c d -c 2");
+	assert_int_equal(options.n_read, 5);
+	assert_string_equal(options.read[4], "d");
+	assert_true(options.detail && options.count == 2);
 	assert_error("-r a b %", "--read: '' is not the name of a file");
 	assert_error("-w a b", "unexpected argument 'b'");
 	assert_error("-w %", "-w: '' is not the name of a file");
