@@ -9,6 +9,7 @@
 #ifndef NT_RECORDING_H
 #define NT_RECORDING_H
 
+#include <signal.h>
 #include <stddef.h>
 
 #include "dict.h"
@@ -72,9 +73,11 @@ enum recording_state {
 
 /*
  * Open a recording, "-" for standard input, and read its beginning. 0, or negative errno with a sentence in
- * `error`: no such file, no recording, of a newer version, of a machine with another byte order.
+ * `error`: no such file, no recording, of a newer version, of a machine with another byte order. Once *stop is
+ * not zero, a signal ends any waiting for a pipe with -EINTR, here and later; NULL: it is waited on.
  */
-int recording_open(const char *path, struct recording_reader **ret_reader, char *error, size_t error_size);
+int recording_open(const char *path, const volatile sig_atomic_t *stop, struct recording_reader **ret_reader,
+		   char *error, size_t error_size);
 void recording_reader_free(struct recording_reader *reader);
 
 /* Both live as long as the reader. The part counts from 0 within a session that was rotated. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct payload {
 
 struct recording_reader {
 	int fd;
+	const volatile sig_atomic_t *stop;
 	u64 bytes, of;
 	struct trace_facts facts;
 	u32 part;
@@ -78,9 +80,13 @@ static ssize_t read_all(struct recording_reader *reader, void *to, size_t size)
 	size_t done = 0;
 
 	while (done < size) {
-		ssize_t got = read(reader->fd, (char *)to + done, size - done);
+		struct pollfd poller = {.fd = reader->fd, .events = POLLIN};
+		/* read() would be restarted after a signal, which poll() never is */
+		ssize_t got = poll(&poller, 1, -1);
 
-		if (got < 0 && errno == EINTR)
+		if (got >= 0)
+			got = read(reader->fd, (char *)to + done, size - done);
+		if (got < 0 && errno == EINTR && !(reader->stop && *reader->stop))
 			continue;
 		if (got < 0)
 			return -errno;
@@ -450,13 +456,16 @@ static int open_path(struct recording_reader *reader, const char *path)
 	return 0;
 }
 
-int recording_open(const char *path, struct recording_reader **ret_reader, char *error, size_t error_size)
+int recording_open(const char *path, const volatile sig_atomic_t *stop, struct recording_reader **ret_reader,
+		   char *error, size_t error_size)
 {
 	struct recording_reader *reader = calloc(1, sizeof(*reader));
 	int err = reader ? allocate(reader) : -ENOMEM;
 
-	if (reader)
+	if (reader) {
 		reader->fd = -1;
+		reader->stop = stop;
+	}
 	if (!err)
 		err = open_path(reader, path);
 	if (err)

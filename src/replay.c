@@ -84,9 +84,10 @@ static int open_parts(struct replay *replay)
 
 		part->path = replay->options->read[i];
 		part->given = i;
-		err = recording_open(part->path, &part->reader, error, sizeof(error));
+		err = recording_open(part->path, replay->stop, &part->reader, error, sizeof(error));
 		if (err) {
-			log_say("%s: %s", part->path, error);
+			if (err != -EINTR)
+				log_say("%s: %s", part->path, error);
 			return err;
 		}
 		replay->n_parts++;
@@ -242,7 +243,7 @@ static int tell_part(struct telling *telling, const struct part *part)
 	}
 	say_state(replay, part);
 	telling->totals.malformed += recording_malformed(part->reader);
-	if (ret < 0)
+	if (ret < 0 && !(ret == -EINTR && *replay->stop))
 		return ret;
 	return enough || *replay->stop;
 }
@@ -307,7 +308,7 @@ int replay_run(const struct options *options, const volatile sig_atomic_t *stop)
 	err = open_parts(&replay);
 	if (err || (err = output_open(options, &replay.out))) {
 		close_parts(&replay);
-		return EXIT_FAILURE;
+		return err == -EINTR ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	err = tell_all(&replay);
 	close_parts(&replay);

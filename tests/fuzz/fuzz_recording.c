@@ -33,7 +33,7 @@ static void tell(const char *path, const struct render_format *format, struct ou
 	struct trace_totals totals = {0};
 	char error[256];
 
-	if (!recording_open(path, &reader, error, sizeof(error))) {
+	if (!recording_open(path, NULL, &reader, error, sizeof(error))) {
 		telling.render = render_new(format, out, &env, recording_facts(reader));
 		telling.pipeline = pipeline_new(&terms, recording_probes(reader), telling.dict, telling.render);
 		if (!recording_use_dict(reader, telling.dict))

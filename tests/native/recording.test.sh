@@ -146,8 +146,40 @@ interrupted() {
 	check 'kill -9: the end is missing' grep -q 'the end is missing' "$scratch/told.err"
 }
 
+# A recording that is long enough to see it being read.
+progress() {
+	flood 3s -w "$scratch/long"
+	script -qec "$NETTRACE -r '$scratch/long' -o '$scratch/long.txt'" /dev/null >"$scratch/terminal" 2>&1
+	check 'progress on a terminal' eval "tr '\r' '\n' <'$scratch/terminal' | grep -qE 'reading $scratch/long: [0-9]+ %'"
+	"$NETTRACE" -r "$scratch/long" -o "$scratch/long.txt" 2>"$scratch/long.err"
+	check 'no progress elsewhere' eval '! grep -q reading "$scratch/long.err"'
+}
+
+# From a pipe that does not end: what came is told, and the output is whole.
+interrupted_reading() {
+	local format
+	for format in text jsonl; do
+		mkfifo "$scratch/pipe.$format"
+		env --default-signal=INT "$NETTRACE" -r "$scratch/pipe.$format" --format "$format" -o "$scratch/partial.$format" \
+			2>"$scratch/partial.err" &
+		reader=$!
+		exec 8>"$scratch/pipe.$format"
+		head -c "$(($(stat -c %s "$recording") - 30))" "$recording" >&8
+		wait_for 10 eval '[[ $(stat -c %s "$scratch/partial.$format") -gt 1000 ]]'
+		kill -INT "$reader"
+		wait "$reader"
+		equal "Ctrl-C while reading, $format: status" 0 $?
+		exec 8>&-
+		check "Ctrl-C while reading, $format: is said" grep -q 'stopped before the end' "$scratch/partial.err"
+	done
+	check 'Ctrl-C while reading: what came is told' cmp "$scratch/partial.text" "$scratch/live.txt"
+	equal 'Ctrl-C while reading: the JSON is whole' summary "$(tail -n 1 "$scratch/partial.jsonl" | jq -r .type)"
+}
+
 same_in_every_mode
 cut
+interrupted_reading
+progress
 wrong_files
 silent
 rotation

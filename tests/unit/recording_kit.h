@@ -124,7 +124,7 @@ static inline int read_file(const char *file)
 
 	n_kept = 0;
 	totals_came = false;
-	if (recording_open(file, &reader, error, sizeof(error))) {
+	if (recording_open(file, NULL, &reader, error, sizeof(error))) {
 		assert_true(*error);
 		return -1;
 	}

@@ -57,7 +57,7 @@ static void round_trip(void **state)
 	assert_true(clocks[0] == 11 && clocks[1] == 12);
 	assert_string_equal(dict_get(names_read, DICT_DROP_REASON, 8), "NETFILTER_DROP");
 	assert_string_equal(dict_get(names_read, DICT_IFNAME, NT_END), "eth0");
-	assert_int_equal(recording_open(path, &reader, error, sizeof(error)), 0);
+	assert_int_equal(recording_open(path, NULL, &reader, error, sizeof(error)), 0);
 	assert_memory_equal(recording_facts(reader), &facts, sizeof(facts));
 	assert_int_equal(recording_part(reader), 0);
 	recording_reader_free(reader);
@@ -111,7 +111,7 @@ static void expect_refusal(const char *file, const char *words)
 	struct recording_reader *reader;
 	char error[256] = "";
 
-	assert_true(recording_open(file, &reader, error, sizeof(error)) < 0);
+	assert_true(recording_open(file, NULL, &reader, error, sizeof(error)) < 0);
 	if (!strstr(error, words))
 		fail_msg("'%s' is not in '%s'", words, error);
 }
@@ -162,7 +162,7 @@ static void foreign_probes(void **state)
 	ev = event(2, NT_PROBE_MAX - 1); /* of no row */
 	assert_int_equal(recording_add(writer, &ev, sizeof(ev), 0), 0);
 	assert_int_equal(recording_close(writer, NULL), 0);
-	assert_int_equal(recording_open(path, &reader, error, sizeof(error)), 0);
+	assert_int_equal(recording_open(path, NULL, &reader, error, sizeof(error)), 0);
 	while (!recording_read(reader, &sink))
 		;
 	assert_int_equal(n_kept, 1);
@@ -229,7 +229,7 @@ static void rotation(void **state)
 		assert_int_equal(read_file(part), i ? RECORDING_ROTATED : RECORDING_COMPLETE);
 		assert_true(n_kept > 1000);
 		assert_string_equal(dict_get(names_read, DICT_IFNAME, 5), "eth5");
-		assert_int_equal(recording_open(part, &reader, error, sizeof(error)), 0);
+		assert_int_equal(recording_open(part, NULL, &reader, error, sizeof(error)), 0);
 		assert_true(!expected || recording_part(reader) == expected);
 		expected = recording_part(reader) + 1;
 		assert_int_equal(recording_facts(reader)->session, 7);
