@@ -122,6 +122,15 @@ rotation() {
 	check 'rotation: together, few are incomplete' eval "(($(told "${parts[@]}" | grep -c 'outcome: incomplete') <= 40))"
 }
 
+rotation_by_age() {
+	local parts
+	flood 4s -w "$scratch/aged" --rotate 1s
+	parts=("$scratch"/aged "$scratch"/aged.*)
+	check 'rotation by age: some files, none deleted' eval '((${#parts[@]} >= 3)) && [[ -e $scratch/aged.1 && -e $scratch/aged.2 ]]'
+	equal 'rotation by age: nothing is lost between them' "$(sed -n 's/^nettrace: \([0-9]*\) journeys.*/\1/p' "$scratch/flood.err")" \
+		"$(told "${parts[@]}" | blocks_in /dev/stdin)"
+}
+
 full_disk() {
 	mkdir "$scratch/small"
 	if ! mount -t tmpfs -o size=256k tmpfs "$scratch/small" 2>/dev/null; then
@@ -165,7 +174,7 @@ interrupted_reading() {
 		reader=$!
 		exec 8>"$scratch/pipe.$format"
 		head -c "$(($(stat -c %s "$recording") - 30))" "$recording" >&8
-		wait_for 10 eval '[[ $(stat -c %s "$scratch/partial.$format") -gt 1000 ]]'
+		wait_for 10 eval '[[ $(stat -c %s "$scratch/partial.$format" 2>/dev/null) -gt 1000 ]]'
 		kill -INT "$reader"
 		wait "$reader"
 		equal "Ctrl-C while reading, $format: status" 0 $?
@@ -183,5 +192,6 @@ progress
 wrong_files
 silent
 rotation
+rotation_by_age
 full_disk
 interrupted
