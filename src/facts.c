@@ -8,19 +8,13 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-static u64 clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
+#include "clock.h"
 
 /* The clocks are read as close together as can be. */
 s64 facts_clock_offset(void)
 {
-	u64 before_ns = clock_ns(CLOCK_MONOTONIC), real_ns = clock_ns(CLOCK_REALTIME);
-	u64 after_ns = clock_ns(CLOCK_MONOTONIC);
+	u64 before_ns = now_ns(), real_ns = clock_ns(CLOCK_REALTIME);
+	u64 after_ns = now_ns();
 
 	return (s64)(real_ns - (before_ns + (after_ns - before_ns) / 2));
 }
@@ -47,7 +41,7 @@ void facts_gather(const struct options *options, const struct scope_terms *terms
 		.netns = terms->netns,
 		.pid = terms->pid,
 		.count = options->count,
-		.start_ns = clock_ns(CLOCK_MONOTONIC),
+		.start_ns = now_ns(),
 		.clock_offset_ns = facts_clock_offset(),
 		.utc_offset_s = utc_offset(),
 		.n_cpus = (u32)get_nprocs_conf(),

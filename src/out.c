@@ -66,7 +66,7 @@ static int wait_writable(int fd)
 	return poll(&poller, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
+int out_write_all(int fd, const char *bytes, size_t size)
 {
 	while (size) {
 		ssize_t written = write(fd, bytes, size);
@@ -91,7 +91,7 @@ static int write_all(int fd, const char *bytes, size_t size)
 int out_flush(struct out *out)
 {
 	if (!out->error)
-		remember(out, write_all(out->fd, out->buffer, out->used));
+		remember(out, out_write_all(out->fd, out->buffer, out->used));
 	out->used = 0;
 	return out->error;
 }
@@ -116,7 +116,7 @@ static void write_through(struct out *out, const char *bytes, size_t size)
 	if (out_flush(out))
 		return;
 	if (size >= sizeof(out->buffer)) {
-		remember(out, write_all(out->fd, bytes, size));
+		remember(out, out_write_all(out->fd, bytes, size));
 		return;
 	}
 	memcpy(out->buffer, bytes, size);

@@ -23,6 +23,9 @@ void out_write(struct out *out, const void *bytes, size_t size);
 void out_string(struct out *out, const char *string);
 void out_printf(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Write all of it to a descriptor, which may be a non-blocking one. 0 or negative errno. */
+int out_write_all(int fd, const char *bytes, size_t size);
+
 /* Write what is buffered. Called after each journey, so pipes and terminals see whole blocks. */
 int out_flush(struct out *out);
 

@@ -43,10 +43,11 @@ int recording_add(struct recording_writer *writer, const struct nt_event *record
 int recording_add_clock(struct recording_writer *writer, u64 monotonic_ns, u64 realtime_ns);
 
 /*
- * Hand what has gathered to the thread if it is older than a second; `now`: in any case. 0, or the
- * first error of writing as negative errno: then nothing more is written, and the file ends with its last whole chunk.
+ * Hand what has gathered to the thread if that was done a second ago or longer. now_ns is CLOCK_MONOTONIC; files, too,
+ * are as old as it says. 0, or the first error of writing as negative errno: then nothing more is written, and
+ * the file ends with its last whole chunk.
  */
-int recording_flush(struct recording_writer *writer, bool now);
+int recording_flush(struct recording_writer *writer, u64 now_ns);
 
 /* Write what is left, the totals if there are any, and close. 0 or the first error. NULL is fine. */
 int recording_close(struct recording_writer *writer, const struct trace_totals *totals);

@@ -2,13 +2,13 @@
 #include "recording_file.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+
+#include "out.h"
 
 /* The fastest of the usual levels: records are small and alike, more effort gains little. */
 #define ZSTD_LEVEL 1
@@ -26,43 +26,15 @@ struct recording_file {
 	u32 part, n_chunks;
 };
 
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
-
 static bool to_stdout(const struct recording_file *file)
 {
 	return !strcmp(file->options.path, "-");
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-	while (size) {
-		ssize_t written = write(fd, bytes, size);
-		struct pollfd poller = {.fd = fd, .events = POLLOUT};
-
-		if (written > 0) {
-			bytes += written;
-			size -= (size_t)written;
-		} else if (!written) {
-			return -EIO;
-		} else if (errno == EAGAIN) {
-			poll(&poller, 1, -1);
-		} else if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return 0;
-}
-
 /* All or nothing, as far as the file allows. */
 static int write_whole(struct recording_file *file, const void *bytes, size_t size)
 {
-	int err = write_all(file->fd, bytes, size);
+	int err = out_write_all(file->fd, bytes, size);
 
 	if (!err)
 		file->written += size;
@@ -148,7 +120,7 @@ static int put_start(struct recording_file *file)
 	return err ? err : put_names(file, file->names.bytes, file->names.used);
 }
 
-static int open_file(struct recording_file *file)
+static int open_file(struct recording_file *file, u64 now_ns)
 {
 	struct stat status;
 
@@ -159,7 +131,7 @@ static int open_file(struct recording_file *file)
 	file->regular = !to_stdout(file) && !fstat(file->fd, &status) && S_ISREG(status.st_mode);
 	file->written = 0;
 	file->n_chunks = 0;
-	file->created_ns = now_ns();
+	file->created_ns = now_ns;
 	return put_start(file);
 }
 
@@ -201,10 +173,10 @@ static int shift_files(const struct recording_file *file)
 	return 0;
 }
 
-static bool is_time(const struct recording_file *file)
+static bool is_time(const struct recording_file *file, u64 now_ns)
 {
 	return (file->options.rotate_bytes && file->written >= file->options.rotate_bytes) ||
-	       (file->options.rotate_ns && now_ns() - file->created_ns >= file->options.rotate_ns);
+	       (file->options.rotate_ns && now_ns - file->created_ns >= file->options.rotate_ns);
 }
 
 static int put_end(struct recording_file *file, bool rotated)
@@ -214,7 +186,7 @@ static int put_end(struct recording_file *file, bool rotated)
 	return put_chunk(file, RECORDING_END, &how, sizeof(how));
 }
 
-static int rotate(struct recording_file *file)
+static int rotate(struct recording_file *file, u64 now_ns)
 {
 	int err = put_end(file, true), closed = close_file(file);
 
@@ -223,12 +195,12 @@ static int rotate(struct recording_file *file)
 	if (!err)
 		err = shift_files(file);
 	file->part++;
-	return err ? err : open_file(file);
+	return err ? err : open_file(file, now_ns);
 }
 
 /* --- for the writer */
 
-int recording_file_new(const struct recording_options *options, struct recording_start *start,
+int recording_file_new(const struct recording_options *options, struct recording_start *start, u64 now_ns,
 		       struct recording_file **ret_file)
 {
 	struct recording_file *file = calloc(1, sizeof(*file));
@@ -242,7 +214,7 @@ int recording_file_new(const struct recording_options *options, struct recording
 	file->fd = -1;
 	file->zstd = ZSTD_createCCtx();
 	if (file->zstd)
-		err = open_file(file);
+		err = open_file(file, now_ns);
 	if (err) {
 		recording_file_free(file);
 		return err;
@@ -253,13 +225,12 @@ int recording_file_new(const struct recording_options *options, struct recording
 
 int recording_file_chunk(struct recording_file *file, enum recording_chunk_type type, const void *bytes, size_t size)
 {
-	int err = 0;
+	return size ? put_chunk(file, type, bytes, size) : 0;
+}
 
-	if (!size)
-		return 0;
-	if (type == RECORDING_RECORDS && is_time(file))
-		err = rotate(file);
-	return err ? err : put_chunk(file, type, bytes, size);
+int recording_file_rotate(struct recording_file *file, u64 now_ns)
+{
+	return is_time(file, now_ns) ? rotate(file, now_ns) : 0;
 }
 
 int recording_file_names(struct recording_file *file, const void *bytes, size_t size)

@@ -14,13 +14,16 @@ struct recording_start {
 	struct buffer facts, probes, annotations;
 };
 
-/* Takes the buffers over, also on failure. 0 or negative errno. */
-int recording_file_new(const struct recording_options *options, struct recording_start *start,
+/* Takes the buffers over, also on failure. Files are as old as now_ns, here and later, says. 0 or negative errno. */
+int recording_file_new(const struct recording_options *options, struct recording_start *start, u64 now_ns,
 		       struct recording_file **ret_file);
 
+/* Begin another file if this one is large or old enough. 0 or negative errno. */
+int recording_file_rotate(struct recording_file *file, u64 now_ns);
+
 /*
- * Write a chunk, none if it is empty. Begins another file before a chunk of records if it is time. 0 or
- * negative errno: then the file has been cut back to its last whole chunk.
+ * Write a chunk, none if it is empty. 0 or negative errno: then the file has been cut back to its last
+ * whole chunk.
  */
 int recording_file_chunk(struct recording_file *file, enum recording_chunk_type type, const void *bytes, size_t size);
 

@@ -6,8 +6,6 @@
  */
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "annotation.h"
 #include "recording.h"
@@ -23,6 +21,7 @@
 /* What goes to the writing thread at a time. */
 struct batch {
 	struct buffer names, records, clock, totals;
+	u64 now_ns;
 	bool last;
 };
 
@@ -31,6 +30,7 @@ struct recording_writer {
 	const struct dict *dict;
 	size_t n_names; /* of the dictionary that were handed on */
 	struct batch gathering;
+	u64 now_ns;	/* as far as the caller has said */
 	u64 flushed_ns;
 
 	pthread_t thread;
@@ -40,14 +40,6 @@ struct recording_writer {
 	unsigned int queued, first;
 	int error; /* the first */
 };
-
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
 
 static void batch_free(struct batch *batch)
 {
@@ -101,8 +93,10 @@ static void put_annotations(struct buffer *buffer)
 
 static int write_batch(struct recording_file *file, const struct batch *batch)
 {
-	int err = recording_file_names(file, batch->names.bytes, batch->names.used);
+	int err = batch->records.used ? recording_file_rotate(file, batch->now_ns) : 0;
 
+	if (!err)
+		err = recording_file_names(file, batch->names.bytes, batch->names.used);
 	if (!err)
 		err = recording_file_chunk(file, RECORDING_CLOCK, batch->clock.bytes, batch->clock.used);
 	if (!err)
@@ -169,7 +163,7 @@ static int hand_over(struct recording_writer *writer, bool last)
 
 	gather_names(writer);
 	writer->gathering.last = last;
-	writer->flushed_ns = now_ns();
+	writer->gathering.now_ns = writer->flushed_ns = writer->now_ns;
 	pthread_mutex_lock(&writer->mutex);
 	if (batch_failed(&writer->gathering) && !writer->error)
 		writer->error = -ENOMEM;
@@ -194,6 +188,8 @@ int recording_add(struct recording_writer *writer, const struct nt_event *record
 	buffer_put(records, &head, sizeof(head));
 	buffer_put(records, record, size);
 	buffer_put(records, padding, -size & 7);
+	if (record->ts_ns > writer->now_ns)
+		writer->now_ns = record->ts_ns;
 	return records->used >= CHUNK_BYTES ? hand_over(writer, false) : 0;
 }
 
@@ -207,11 +203,13 @@ int recording_add_clock(struct recording_writer *writer, u64 monotonic_ns, u64 r
 	return 0;
 }
 
-int recording_flush(struct recording_writer *writer, bool now)
+int recording_flush(struct recording_writer *writer, u64 now_ns)
 {
 	int err;
 
-	if (writer->gathering.records.used && (now || now_ns() - writer->flushed_ns >= FLUSH_INTERVAL_NS))
+	if (now_ns > writer->now_ns)
+		writer->now_ns = now_ns;
+	if (writer->gathering.records.used && writer->now_ns - writer->flushed_ns >= FLUSH_INTERVAL_NS)
 		return hand_over(writer, false);
 	pthread_mutex_lock(&writer->mutex);
 	err = writer->error;
@@ -248,7 +246,7 @@ int recording_create(const struct recording_options *options, const struct trace
 	if (!writer)
 		return -ENOMEM;
 	writer->dict = dict;
-	writer->flushed_ns = now_ns();
+	writer->now_ns = writer->flushed_ns = facts->start_ns;
 	pthread_mutex_init(&writer->mutex, NULL);
 	pthread_cond_init(&writer->changed, NULL);
 	put_facts(&start.facts, facts);
@@ -257,7 +255,7 @@ int recording_create(const struct recording_options *options, const struct trace
 	if (start.facts.failed || start.probes.failed || start.annotations.failed)
 		err = -ENOMEM;
 	else
-		err = recording_file_new(options, &start, &writer->file);
+		err = recording_file_new(options, &start, facts->start_ns, &writer->file);
 	if (!err)
 		err = -pthread_create(&writer->thread, NULL, write_batches, writer);
 	if (err) {

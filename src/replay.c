@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "output.h"
 #include "pipeline.h"
@@ -97,14 +98,6 @@ static int open_parts(struct replay *replay)
 }
 
 /* --- progress */
-
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
 
 /* Nothing if it is over soon, or if the text goes to the same terminal. */
 static void show_progress(struct replay *replay, const struct part *part)

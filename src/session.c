@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "dict.h"
 #include "facts.h"
 #include "kernel.h"
@@ -45,14 +46,6 @@ struct session {
 	struct recording_writer *recording; /* NULL: none is asked for */
 	u64 next_clock_ns;
 };
-
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
 
 static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
 {
@@ -210,7 +203,7 @@ static int keep_recording(struct session *session)
 		session->next_clock_ns = now + CLOCK_INTERVAL_NS;
 		err = recording_add_clock(session->recording, now, now + (u64)facts_clock_offset());
 	}
-	return err ? err : recording_flush(session->recording, false);
+	return err ? err : recording_flush(session->recording, now);
 }
 
 /* Until a signal, --duration or --count. 0 or negative errno. */

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "sort.h"
 
 /* Longer than stores stay in a store buffer, and than an annotation follows its snapshot with the same time. */
@@ -47,14 +48,6 @@ struct source_ring {
 	size_t arena_used;
 	size_t arena_bytes;
 };
-
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
 
 static int ring_map(struct source_ring *source, struct ring *ring, int fd)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "track_abi.h"
 #include "tracer_private.h"
@@ -16,14 +17,6 @@
 struct losses {
 	u64 by_cause[NT_LOSS_COUNT];
 };
-
-static u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
-}
 
 /*
  * Whoever's delete succeeds takes the address out of the prefilter's counts. The entry is looked at

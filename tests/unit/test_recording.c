@@ -29,7 +29,7 @@ static size_t write_every_kind(void)
 		assert_int_equal(recording_add(writer, ev, size, kind), 0);
 		n++;
 		dict_set(names, DICT_IFNAME, kind, "eth0");
-		assert_int_equal(recording_flush(writer, true), 0);
+		assert_int_equal(recording_flush(writer, (kind + 1) * 1000000000ull + facts.start_ns), 0);
 	}
 	assert_int_equal(recording_add_clock(writer, 11, 12), 0);
 	assert_int_equal(recording_close(writer, &end), 0);
@@ -237,6 +237,30 @@ static void rotation(void **state)
 	}
 }
 
+/* The time is that of the records, and what the caller says when there are none. */
+static void rotation_by_age(void **state)
+{
+	const struct recording_options options = {.path = path, .rotate_ns = 10000000000};
+	struct recording_writer *writer;
+	struct nt_event ev;
+	char part[80];
+
+	(void)state;
+	assert_int_equal(recording_create(&options, &facts, probes, names, &writer), 0);
+	for (u64 second = 1; second <= 25; second++) {
+		ev = event(second * 1000000000, NT_PROBE_ip_rcv);
+		assert_int_equal(recording_add(writer, &ev, sizeof(ev), 0), 0);
+		assert_int_equal(recording_flush(writer, ev.ts_ns + 5), 0);
+	}
+	assert_int_equal(recording_close(writer, &(struct trace_totals){0}), 0);
+	snprintf(part, sizeof(part), "%s.2", path);
+	assert_int_equal(read_file(part), RECORDING_ROTATED);
+	assert_int_equal(n_kept, 9); /* that of the tenth second begins the next */
+	assert_int_equal(read_file(path), RECORDING_COMPLETE);
+	assert_int_equal(kept[0].ev.ts_ns, 20000000000);
+	assert_int_equal(n_kept, 6);
+}
+
 /* As when a disk is full: what was whole stays, and the error is told. */
 static void no_room(void **state)
 {
@@ -277,7 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(round_trip),     test(cut_anywhere), test(damaged_anywhere), test(refused), test(foreign_probes),
-		test(notes),	      test(rotation),	  test(no_room),	  test(no_place),
+		test(notes),	      test(rotation),	  test(rotation_by_age), test(no_room),	  test(no_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
