@@ -33,8 +33,8 @@ count_kind() {
 		END { print n + 0 }' "$blocks"
 }
 
-# Segments with data, a line each: BLOCK OUTCOME OFFSET LENGTH ADDRESSES START FOOTERS. Offsets count from the first
-# byte.
+# Segments with data, a line each: BLOCK OUTCOME OFFSET LENGTH ADDRESSES START FOOTERS FUNCTIONS. Offsets count from
+# the first byte.
 read_segments() {
 	awk -F '\t' -v re="^TCP: $client:[0-9]+ -> $server:$port " '
 		function number(name) { return match(text, name ":[0-9]+") ? substr(text, RSTART + 4, RLENGTH - 4) + 0 : 0 }
@@ -47,7 +47,7 @@ read_segments() {
 				split(row[i], w, "\t")
 				offset = seq[i] - first
 				if (offset < 0) offset += 4294967296
-				printf "%d\t%s\t%.0f\t%d\t%s\t%s\t%s\n", i, w[2], offset, len[i], w[4], w[5], w[7]
+				printf "%d\t%s\t%.0f\t%d\t%s\t%s\t%s\t%s\n", i, w[2], offset, len[i], w[4], w[5], w[7], w[6]
 			}
 		}' "$blocks" >"$scratch/segments"
 }
@@ -151,8 +151,9 @@ retransmission() {
 	check_connection 'retransmission' "$out"
 	read_segments
 	complete 'retransmission: every byte is in a packet that was delivered or merged' every_byte "$bytes"
-	equal 'retransmission: one segment is dropped' 1 "$(grep -c $'\tdropped\t' "$scratch/segments")"
-	IFS=$'\t' read -r _ _ offset _ address start _ < <(grep $'\tdropped\t' "$scratch/segments")
+	equal 'retransmission: the rule dropped one segment' 1 "$(dropped_by_rule | wc -l)"
+	check 'retransmission: nothing else is dropped but what had arrived already' only_known_bytes_dropped
+	IFS=$'\t' read -r _ _ offset _ address start _ < <(dropped_by_rule)
 	again=$(awk -F '\t' -v offset="${offset:-none}" '
 		$3 == offset && $2 !~ /^(dropped|transmitted)$/ { print ($2 ~ /^(delivered|merged)$/ ? "arrived" : $2) }' \
 		"$scratch/segments")
@@ -161,6 +162,17 @@ retransmission() {
 		grep -qE "retransmission of: ${address%%,*} sent at \[${start:-none}\](;|$)" "$scratch/segments"
 	check 'retransmission: the drop has a reason' grep -q '^dropped: ' "$out"
 	check 'retransmission: nothing is called one that was not sent before' only_true_retransmissions
+}
+
+# The rule stands before TCP.
+dropped_by_rule() { awk -F '\t' '$2 == "dropped" && $8 !~ /tcp_v4_rcv/' "$scratch/segments"; }
+
+# A slow guest's timers send again what is only late, and TCP drops the second copy (TCP_OLD_DATA).
+only_known_bytes_dropped() {
+	sort -n -t $'\t' -k 6,6 "$scratch/segments" | awk -F '\t' '
+		$2 == "delivered" || $2 == "merged" { here[$3] = 1 }
+		$2 == "dropped" && $8 ~ /tcp_v4_rcv/ && !($3 in here) { print; bad = 1 }
+		END { exit bad }'
 }
 
 only_true_retransmissions() {
