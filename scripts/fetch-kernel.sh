@@ -9,21 +9,8 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-# Prints the URI of the machine's own archive of that kind (debian or debian-security), or nothing.
-mirror() {
-	local kind=$1
-	if [[ -n ${NETTRACE_DEBIAN_MIRROR:-} ]]; then
-		[[ $kind != debian ]] || printf '%s/\n' "${NETTRACE_DEBIAN_MIRROR%/}"
-		return
-	fi
-	# --no-release-info: without it apt names no source before its first update.
-	# shellcheck disable=SC2016 # apt's own placeholder
-	apt-get indextargets --no-release-info --format '$(REPO_URI)' |
-		awk -v end="/$kind/" 'substr($0, length($0) - length(end) + 1) == end && !found++'
-}
+# shellcheck source-path=SCRIPTDIR source=apt-area.sh
+. "$(dirname "$0")/apt-area.sh"
 
 # The security archive has a kernel's latest build, but it may not be configured, or not have the suite
 # any more: then the suite's own last build has to do.
@@ -37,28 +24,6 @@ suites_of() {
 	esac
 }
 
-write_sources() {
-	local suite kind uri
-	for suite in $(suites_of "$1"); do
-		kind=debian
-		[[ $suite != *-security ]] || kind=debian-security
-		uri=$(mirror "$kind")
-		[[ -z $uri ]] || echo "deb [arch=amd64 signed-by=$keyring] $uri $suite main"
-	done
-}
-
-# An apt area of its own: the machine's package state is neither used nor changed. Options on the command
-# line win over the machine's configuration, from which only proxies and the like remain.
-apt_area() {
-	local area=$1 tool=$2
-	shift 2
-	"$tool" -q -o "Dir::State=$area/state" -o Dir::State::status=/dev/null -o "Dir::Cache=$area/cache" \
-		-o "Dir::Etc::sourcelist=$area/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
-		-o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
-		-o APT::Sandbox::User=root "$@"
-}
-
 # The metapackage leads to one package, or since 7.x to four: image, binary, base, modules.
 kernel_packages() {
 	apt_area "$1" apt-cache --recurse --important depends linux-image-cloud-amd64 |
@@ -67,13 +32,8 @@ kernel_packages() {
 
 download() {
 	local key=$1 area=$2 packages
-	[[ -r $keyring ]] || die "$keyring is missing: install debian-archive-keyring"
-	mkdir -p "$area"/{state/lists/partial,cache/archives/partial,debs}
-	write_sources "$key" >"$area/sources.list"
-	[[ -s $area/sources.list ]] ||
-		die "no Debian mirror in the apt configuration: set NETTRACE_DEBIAN_MIRROR to an archive's URL"
-	# A suite may have left the mirror; what matters is whether a kernel is found in what is left.
-	apt_area "$area" apt-get update >&2 || say "not every suite could be read, going on with the rest"
+	# shellcheck disable=SC2046 # suites, one a word
+	make_apt_area "$area" $(suites_of "$key")
 	packages=$(kernel_packages "$area") || die "found no $key cloud kernel in: $(suites_of "$key")"
 	# shellcheck disable=SC2086 # package names, one a word
 	(cd "$area/debs" && apt_area "$area" apt-get download $packages >&2)
