@@ -26,7 +26,7 @@ void out_printf(struct out *out, const char *format, ...) __attribute__((format(
 /* Write all of it to a descriptor, which may be a non-blocking one. 0 or negative errno. */
 int out_write_all(int fd, const char *bytes, size_t size);
 
-/* Write what is buffered. Called after each journey, so pipes and terminals see whole blocks. */
+/* Write what is buffered. Called after each reading of records, so that nobody waits for what is known. */
 int out_flush(struct out *out);
 
 /* 0, or the first error as negative errno; -EPIPE means the reader has gone. */
