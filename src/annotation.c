@@ -84,23 +84,28 @@ struct cut {
 	char *end; /* where the terminator goes at the latest */
 };
 
-/* Put n bytes, fewer if a NUL comes first. An escape is put whole or not at all. */
-static void put_bytes(struct cut *cut, const char *bytes, size_t n)
+/* "\x1b", whole or not at all: then nothing shorter may follow the gap. */
+static void put_escape(struct cut *cut, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
+	char escape[] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
 
-	for (size_t i = 0; i < n && bytes[i]; i++) {
-		unsigned char c = (unsigned char)bytes[i];
-		char escape[] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
-		bool plain = c >= ' ' && c <= '~';
-		size_t width = plain ? 1 : sizeof(escape);
+	if ((size_t)(cut->end - cut->pos) < sizeof(escape)) {
+		cut->end = cut->pos;
+		return;
+	}
+	memcpy(cut->pos, escape, sizeof(escape));
+	cut->pos += sizeof(escape);
+}
 
-		if ((size_t)(cut->end - cut->pos) < width) {
-			cut->end = cut->pos; /* nothing shorter may follow the gap */
-			return;
-		}
-		memcpy(cut->pos, plain ? &bytes[i] : escape, width);
-		cut->pos += width;
+/* Put n bytes, fewer if a NUL comes first. */
+static void put_bytes(struct cut *cut, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n && bytes[i] && cut->pos < cut->end; i++) {
+		if (bytes[i] >= ' ' && bytes[i] <= '~')
+			*cut->pos++ = bytes[i];
+		else
+			put_escape(cut, (unsigned char)bytes[i]);
 	}
 }
 

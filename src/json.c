@@ -1,41 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "json.h"
 
-#include <string.h>
-
-static void put(struct json *json, const char *bytes, size_t size)
-{
-	if (size > sizeof(json->buf) - json->used) {
-		out_write(json->out, json->buf, json->used);
-		json->used = 0;
-	}
-	if (size > sizeof(json->buf)) {
-		out_write(json->out, bytes, size);
-		return;
-	}
-	memcpy(json->buf + json->used, bytes, size);
-	json->used += size;
-}
-
-#define put_literal(json, literal) put(json, literal, sizeof(literal) - 1)
-
 /* What stands before a value. */
 static void put_key(struct json *json, const char *key)
 {
 	if (json->comma)
-		put_literal(json, ",");
+		out_literal(json->out, ",");
 	json->comma = true;
 	if (!key)
 		return;
-	put_literal(json, "\"");
-	put(json, key, strlen(key));
-	put_literal(json, "\":");
+	out_literal(json->out, "\"");
+	out_string(json->out, key);
+	out_literal(json->out, "\":");
 }
 
 void json_begin(struct json *json, struct out *out)
 {
 	json->out = out;
-	json->used = 0;
 	json->comma = false;
 	json_object(json, NULL);
 }
@@ -43,66 +24,54 @@ void json_begin(struct json *json, struct out *out)
 void json_end(struct json *json)
 {
 	json_object_end(json);
-	put_literal(json, "\n");
-	out_write(json->out, json->buf, json->used);
+	out_literal(json->out, "\n");
 }
 
 void json_object(struct json *json, const char *key)
 {
 	put_key(json, key);
-	put_literal(json, "{");
+	out_literal(json->out, "{");
 	json->comma = false;
 }
 
 void json_object_end(struct json *json)
 {
-	put_literal(json, "}");
+	out_literal(json->out, "}");
 	json->comma = true;
 }
 
 void json_array(struct json *json, const char *key)
 {
 	put_key(json, key);
-	put_literal(json, "[");
+	out_literal(json->out, "[");
 	json->comma = false;
 }
 
 void json_array_end(struct json *json)
 {
-	put_literal(json, "]");
+	out_literal(json->out, "]");
 	json->comma = true;
 }
 
 void json_null(struct json *json, const char *key)
 {
 	put_key(json, key);
-	put_literal(json, "null");
+	out_literal(json->out, "null");
 }
 
 void json_bool(struct json *json, const char *key, bool value)
 {
 	put_key(json, key);
 	if (value)
-		put_literal(json, "true");
+		out_literal(json->out, "true");
 	else
-		put_literal(json, "false");
-}
-
-static void put_decimal(struct json *json, u64 number)
-{
-	char digits[20], *at = digits + sizeof(digits);
-
-	do {
-		*--at = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	put(json, at, (size_t)(digits + sizeof(digits) - at));
+		out_literal(json->out, "false");
 }
 
 void json_number(struct json *json, const char *key, u64 number)
 {
 	put_key(json, key);
-	put_decimal(json, number);
+	out_decimal(json->out, number, 1);
 }
 
 void json_number_if(struct json *json, const char *key, u64 number, bool known)
@@ -117,8 +86,8 @@ void json_signed(struct json *json, const char *key, s64 number)
 {
 	put_key(json, key);
 	if (number < 0)
-		put_literal(json, "-");
-	put_decimal(json, number < 0 ? -(u64)number : (u64)number);
+		out_literal(json->out, "-");
+	out_decimal(json->out, number < 0 ? -(u64)number : (u64)number, 1);
 }
 
 void json_address(struct json *json, const char *key, u64 address)
@@ -132,9 +101,9 @@ void json_address(struct json *json, const char *key, u64 address)
 	for (; address; address >>= 4)
 		*--at = "0123456789abcdef"[address & 15];
 	put_key(json, key);
-	put_literal(json, "\"0x");
-	put(json, at, (size_t)(digits + sizeof(digits) - at));
-	put_literal(json, "\"");
+	out_literal(json->out, "\"0x");
+	out_write(json->out, at, (size_t)(digits + sizeof(digits) - at));
+	out_literal(json->out, "\"");
 }
 
 /*
@@ -181,12 +150,12 @@ static void put_escape(struct json *json, u8 code)
 
 	if (code == '"' || code == '\\') {
 		escape[1] = (char)code;
-		put(json, escape, 2);
+		out_write(json->out, escape, 2);
 		return;
 	}
 	escape[4] = "0123456789abcdef"[code >> 4];
 	escape[5] = "0123456789abcdef"[code & 15];
-	put(json, escape, 6);
+	out_write(json->out, escape, 6);
 }
 
 static void put_escaped(struct json *json, const u8 *text)
@@ -197,13 +166,13 @@ static void put_escaped(struct json *json, const u8 *text)
 
 		for (; *text && is_plain(text, length); length = character_bytes(text))
 			text += length;
-		put(json, (const char *)plain, (size_t)(text - plain));
+		out_write(json->out, plain, (size_t)(text - plain));
 		if (!*text)
 			return;
 		if (length)
 			put_escape(json, text[length - 1]); /* of two, the second is the code */
 		else
-			put_literal(json, "\\ufffd");
+			out_literal(json->out, "\\ufffd");
 		text += length ? length : 1;
 	}
 }
@@ -215,7 +184,7 @@ void json_string(struct json *json, const char *key, const char *string)
 		return;
 	}
 	put_key(json, key);
-	put_literal(json, "\"");
+	out_literal(json->out, "\"");
 	put_escaped(json, (const u8 *)string);
-	put_literal(json, "\"");
+	out_literal(json->out, "\"");
 }

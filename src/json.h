@@ -15,12 +15,9 @@
 #include "out.h"
 #include "types.h"
 
-/* Gathers a line, so that most values cost a copy and no call into the sink. */
 struct json {
 	struct out *out;
 	bool comma; /* before whatever comes next */
-	size_t used;
-	char buf[8192];
 };
 
 /* Begin and end a line, which is one object. */

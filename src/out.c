@@ -10,14 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct out {
-	int fd;
-	int error;   /* the first, as negative errno; nothing is written after it */
-	bool opened; /* by us, so ours to close */
-	size_t used;
-	char buffer[64 * 1024];
-};
-
 static bool is_writable(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -111,7 +103,7 @@ int out_close(struct out *out)
 	return err;
 }
 
-static void write_through(struct out *out, const char *bytes, size_t size)
+void out_write_through(struct out *out, const void *bytes, size_t size)
 {
 	if (out_flush(out))
 		return;
@@ -123,19 +115,11 @@ static void write_through(struct out *out, const char *bytes, size_t size)
 	out->used = size;
 }
 
-void out_write(struct out *out, const void *bytes, size_t size)
+void out_decimal(struct out *out, u64 number, size_t min_digits)
 {
-	if (size > sizeof(out->buffer) - out->used) {
-		write_through(out, bytes, size);
-		return;
-	}
-	memcpy(out->buffer + out->used, bytes, size);
-	out->used += size;
-}
+	char digits[DECIMAL_BYTES], *end = digits + sizeof(digits), *at = decimal_before(end, number, min_digits);
 
-void out_string(struct out *out, const char *string)
-{
-	out_write(out, string, strlen(string));
+	out_write(out, at, (size_t)(end - at));
 }
 
 /* What did not fit in the buffer is formatted again, in memory of its own. */

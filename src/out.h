@@ -6,8 +6,18 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
-struct out;
+#include "digits.h"
+
+/* Here for the functions that are inline. */
+struct out {
+	int fd;
+	int error;   /* the first, as negative errno; nothing is written after it */
+	bool opened; /* by us, so ours to close */
+	size_t used;
+	char buffer[64 * 1024];
+};
 
 /*
  * Open path, or stdout when path is NULL or "-". 0 with *ret_out set, or negative errno.
@@ -18,15 +28,36 @@ int out_open(const char *path, struct out **ret_out);
 /* Flush and close; 0 or the first error that any write met. NULL is fine. */
 int out_close(struct out *out);
 
+/* What out_write does when the buffer is full. */
+void out_write_through(struct out *out, const void *bytes, size_t size);
+
 /* Append bytes. Errors are remembered (out_error) so callers need not check each write. */
-void out_write(struct out *out, const void *bytes, size_t size);
-void out_string(struct out *out, const char *string);
+static inline void out_write(struct out *out, const void *bytes, size_t size)
+{
+	if (size > sizeof(out->buffer) - out->used) {
+		out_write_through(out, bytes, size);
+		return;
+	}
+	memcpy(out->buffer + out->used, bytes, size);
+	out->used += size;
+}
+
+static inline void out_string(struct out *out, const char *string)
+{
+	out_write(out, string, strlen(string));
+}
+
+#define out_literal(out, literal) out_write(out, literal, sizeof(literal) - 1)
+
+/* At least min_digits, with leading zeros. */
+void out_decimal(struct out *out, u64 number, size_t min_digits);
+
 void out_printf(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Write all of it to a descriptor, which may be a non-blocking one. 0 or negative errno. */
 int out_write_all(int fd, const char *bytes, size_t size);
 
-/* Write what is buffered. Called after each journey, so pipes and terminals see whole blocks. */
+/* Write what is buffered. Called after each reading of records, so that nobody waits for what is known. */
 int out_flush(struct out *out);
 
 /* 0, or the first error as negative errno; -EPIPE means the reader has gone. */

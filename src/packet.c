@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "digits.h"
 #include "filter.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
@@ -349,14 +350,9 @@ static void put(struct text *t, const char *string)
 
 static void put_number(struct text *t, unsigned int number)
 {
-	char digits[10];
-	size_t i = sizeof(digits);
+	char digits[DECIMAL_BYTES], *end = digits + sizeof(digits), *at = decimal_before(end, number, 1);
 
-	do {
-		digits[--i] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	put_bytes(t, digits + i, sizeof(digits) - i);
+	put_bytes(t, at, (size_t)(end - at));
 }
 
 static void put_hex16(struct text *t, u16 number)

@@ -35,6 +35,14 @@ static int write_error(const struct pipeline *pipeline)
 	return pipeline->render ? out_error(pipeline->render->out) : 0;
 }
 
+/* After each reading, since a system call per journey or line would be what costs most. ret unless writing failed. */
+static int flush_output(const struct pipeline *pipeline, int ret)
+{
+	if (pipeline->render)
+		out_flush(pipeline->render->out);
+	return write_error(pipeline) ? write_error(pipeline) : ret;
+}
+
 /* Live, a packet is followed from where it first matches on; of a recorded one any of its headers may. */
 static bool filter_wants(const struct pipeline *pipeline, const struct journey *journey)
 {
@@ -68,14 +76,12 @@ static int on_journey(void *user, const struct journey *journey)
 	pipeline->read.passed++;
 	pipeline->incomplete += journey->incomplete;
 	pipeline->events += journey->n_events;
-	if (pipeline->render && !pipeline->basic) {
+	if (pipeline->render && !pipeline->basic)
 		pipeline->render->format->journey(pipeline->render, journey);
-		out_flush(pipeline->render->out);
-	}
 	return write_error(pipeline) ? write_error(pipeline) : pipeline_enough(pipeline);
 }
 
-/* --basic. Flushed after each reading of the rings, since a system call per line would be what costs most. */
+/* --basic */
 static int on_event(void *user, const struct journey *journey, const struct journey_event *event)
 {
 	struct pipeline *pipeline = user;
@@ -138,12 +144,7 @@ int pipeline_add(struct pipeline *pipeline, const struct nt_event *record, size_
 
 int pipeline_flush(struct pipeline *pipeline)
 {
-	int ret;
-
-	if (!pipeline->render || !pipeline->basic)
-		return 0;
-	ret = journey_set_flush(pipeline->journeys);
-	return out_flush(pipeline->render->out) ? write_error(pipeline) : ret;
+	return flush_output(pipeline, journey_set_flush(pipeline->journeys));
 }
 
 int pipeline_expire(struct pipeline *pipeline, u64 before_ns)
@@ -155,7 +156,7 @@ int pipeline_expire(struct pipeline *pipeline, u64 before_ns)
 
 int pipeline_finish(struct pipeline *pipeline)
 {
-	return pipeline_enough(pipeline) ? 1 : journey_set_finish(pipeline->journeys);
+	return flush_output(pipeline, pipeline_enough(pipeline) ? 1 : journey_set_finish(pipeline->journeys));
 }
 
 void pipeline_count(const struct pipeline *pipeline, struct trace_totals *totals)

@@ -33,13 +33,13 @@ void pipeline_free(struct pipeline *pipeline);
 /* Take one record. 0; 1 when enough journeys are over; or the error of writing, or -ENOMEM. */
 int pipeline_add(struct pipeline *pipeline, const struct nt_event *record, size_t size, u32 cpu);
 
-/* After each reading: with --basic its last event is told and written out. */
+/* After each reading: with --basic its last event is told, and what was told is written out. */
 int pipeline_flush(struct pipeline *pipeline);
 
 /* Give up journeys that saw nothing since then. */
 int pipeline_expire(struct pipeline *pipeline, u64 before_ns);
 
-/* Hand on what is open, as incomplete. What follows begins anew, as another trace's records must. */
+/* Hand on what is open, as incomplete, and write it out. What follows begins anew, as another trace's records must. */
 int pipeline_finish(struct pipeline *pipeline);
 
 bool pipeline_enough(const struct pipeline *pipeline);

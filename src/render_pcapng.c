@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "annotation.h"
+#include "digits.h"
 #include "packet.h"
 #include "pcapng.h"
 #include "probe_table.h"
@@ -302,24 +303,6 @@ static const char *probe_name(const struct journey *journey, size_t at, char buf
 	if (row)
 		return row->name;
 	snprintf(buf, NUMBERED_BYTES, "probe %u", journey->events[at].probe);
-	return buf;
-}
-
-#define SPAN_BYTES 32
-
-/* As the timeline has it: cut, not rounded. */
-static const char *span_text(u64 ns, char buf[SPAN_BYTES])
-{
-	unsigned long long n = ns;
-
-	if (ns >= 1000000000)
-		snprintf(buf, SPAN_BYTES, "%llu.%03llu s", n / 1000000000, n / 1000000 % 1000);
-	else if (ns >= 1000000)
-		snprintf(buf, SPAN_BYTES, "%llu.%03llu ms", n / 1000000, n / 1000 % 1000);
-	else if (ns >= 1000)
-		snprintf(buf, SPAN_BYTES, "%llu.%llu us", n / 1000, n / 100 % 10);
-	else
-		snprintf(buf, SPAN_BYTES, "%llu ns", n);
 	return buf;
 }
 

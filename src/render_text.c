@@ -24,52 +24,16 @@
 #define BOLD_YELLOW "\033[1;33m"
 #define PLAIN "\033[0m"
 
-/* Text is gathered here, so that most items cost a copy and no call into the sink. */
 struct text {
 	struct out *out;
 	const struct render_env *env;
 	bool at_once; /* the journey is still under way */
-	size_t used;
-	char buf[4096];
 };
-
-static void put(struct text *text, const char *bytes, size_t size)
-{
-	if (size > sizeof(text->buf) - text->used) {
-		out_write(text->out, text->buf, text->used);
-		text->used = 0;
-	}
-	if (size > sizeof(text->buf)) {
-		out_write(text->out, bytes, size);
-		return;
-	}
-	memcpy(text->buf + text->used, bytes, size);
-	text->used += size;
-}
-
-static void put_string(struct text *text, const char *string)
-{
-	put(text, string, strlen(string));
-}
-
-#define put_literal(text, literal) put(text, literal, sizeof(literal) - 1)
 
 static void put_color(struct text *text, const char *escape)
 {
 	if (text->env->color)
-		put_string(text, escape);
-}
-
-/* At least min_digits, with leading zeros. */
-static void put_decimal(struct text *text, u64 number, size_t min_digits)
-{
-	char digits[20], *at = digits + sizeof(digits);
-
-	do {
-		*--at = (char)('0' + number % 10);
-		number /= 10;
-	} while (number || (size_t)(digits + sizeof(digits) - at) < min_digits);
-	put(text, at, (size_t)(digits + sizeof(digits) - at));
+		out_string(text->out, escape);
 }
 
 static void put_hex32(struct text *text, u32 number)
@@ -78,47 +42,28 @@ static void put_hex32(struct text *text, u32 number)
 
 	for (size_t i = sizeof(digits); i-- > 0; number >>= 4)
 		digits[i] = "0123456789abcdef"[number & 15];
-	put(text, digits, sizeof(digits));
+	out_write(text->out, digits, sizeof(digits));
 }
 
-/* Cut, not rounded, as the timestamps are. */
 static void put_span(struct text *text, u64 ns)
 {
-	static const struct {
-		u64 ns;
-		u64 fractions;
-		size_t digits;
-		const char *name;
-	} units[] = {
-		{NSEC_PER_SEC, 1000, 3, " s"}, {1000000, 1000, 3, " ms"}, {NSEC_PER_USEC, 10, 1, " us"}
-	};
+	char buf[SPAN_BYTES];
 
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (ns < units[i].ns)
-			continue;
-		put_decimal(text, ns / units[i].ns, 1);
-		put_literal(text, ".");
-		put_decimal(text, ns % units[i].ns / (units[i].ns / units[i].fractions),
-			    units[i].digits);
-		put_string(text, units[i].name);
-		return;
-	}
-	put_decimal(text, ns, 1);
-	put_literal(text, " ns");
+	out_string(text->out, span_text(ns, buf));
 }
 
 static void put_header(struct text *text, const struct journey *journey)
 {
 	put_color(text, DIM);
-	put_literal(text, "***************** ");
+	out_literal(text->out, "***************** ");
 	for (size_t i = 0; i < journey->n_members; i++) {
 		if (i)
-			put_literal(text, ",");
+			out_literal(text->out, ",");
 		put_hex32(text, (u32)journey->members[i].skb);
 	}
-	put_literal(text, " ***************");
+	out_literal(text->out, " ***************");
 	put_color(text, PLAIN);
-	put_literal(text, "\n");
+	out_literal(text->out, "\n");
 }
 
 #define NUMBERED_BYTES sizeof("probe 4294967295")
@@ -140,9 +85,9 @@ static void put_name(struct text *text, const struct probe_row *row, unsigned in
 	const char *name = probe_name(row, probe, number);
 	size_t length = strlen(name);
 
-	put(text, name, length);
+	out_write(text->out, name, length);
 	if (length < NAME_WIDTH)
-		put(text, blanks, NAME_WIDTH - length);
+		out_write(text->out, blanks, NAME_WIDTH - length);
 }
 
 static bool arrived(enum outcome outcome)
@@ -187,17 +132,17 @@ static enum outcome outcome_of(const struct journey *journey, u64 skb)
 static void put_drop_kind(struct text *text, const struct journey *journey, const struct journey_event *event)
 {
 	if (text->at_once && may_arrive(journey, event))
-		put_literal(text, "this clone is dropped by the kernel, ");
+		out_literal(text->out, "this clone is dropped by the kernel, ");
 	else if (!text->at_once && outcome_of(journey, event->skb) == OUTCOME_MERGED)
-		put_literal(text, "freed with the packet that it became part of, ");
+		out_literal(text->out, "freed with the packet that it became part of, ");
 	else if (!text->at_once && outcome_of(journey, event->skb) == OUTCOME_CONSUMED)
-		put_literal(text, "the kernel is done with it, ");
+		out_literal(text->out, "the kernel is done with it, ");
 	else if (!text->at_once && outcome_of(journey, event->skb) == OUTCOME_TRANSMITTED)
-		put_literal(text, "the driver is done with it, ");
+		out_literal(text->out, "the driver is done with it, ");
 	else if (!text->at_once && arrived(journey->outcome))
-		put_literal(text, "nobody wanted this clone, ");
+		out_literal(text->out, "nobody wanted this clone, ");
 	else
-		put_literal(text, "packet is dropped by the kernel, ");
+		out_literal(text->out, "packet is dropped by the kernel, ");
 }
 
 /* "__tcp_transmit_skb 3.2 us before". In a block that is an event of its own. */
@@ -207,11 +152,11 @@ static void put_origin(struct text *text, const struct journey *journey, const s
 	const struct probe_row *row = probe_table_row(journey->probes, origin->probe);
 	char number[NUMBERED_BYTES];
 
-	put_literal(text, " *");
-	put_string(text, probe_name(row, origin->probe, number));
-	put_literal(text, " ");
+	out_literal(text->out, " *");
+	out_string(text->out, probe_name(row, origin->probe, number));
+	out_literal(text->out, " ");
 	put_span(text, event->ts_ns > origin->ts_ns ? event->ts_ns - origin->ts_ns : 0);
-	put_literal(text, " before*");
+	out_literal(text->out, " before*");
 }
 
 static void put_note(struct text *text, const struct journey *journey, const struct journey_event *event,
@@ -220,14 +165,14 @@ static void put_note(struct text *text, const struct journey *journey, const str
 	char words[NOTE_TEXT_BYTES];
 	bool drop = note->type == NT_ANNO_DROP;
 
-	put_literal(text, " ");
+	out_literal(text->out, " ");
 	if (drop)
 		put_color(text, RED);
-	put_literal(text, "*");
+	out_literal(text->out, "*");
 	if (drop)
 		put_drop_kind(text, journey, event);
-	put(text, words, annotation_text(note, text->env->dict, words, sizeof(words)));
-	put_literal(text, "*");
+	out_write(text->out, words, annotation_text(note, text->env->dict, words, sizeof(words)));
+	out_literal(text->out, "*");
 	if (drop)
 		put_color(text, PLAIN);
 }
@@ -238,9 +183,9 @@ static void put_notes(struct text *text, const struct journey *journey, const st
 	const struct journey_note *stack = NULL;
 
 	if (row && row->note) {
-		put_literal(text, " *");
-		put_string(text, row->note);
-		put_literal(text, "*");
+		out_literal(text->out, " *");
+		out_string(text->out, row->note);
+		out_literal(text->out, "*");
 	}
 	for (const struct journey_note *note = event->notes; note; note = note->next) {
 		if (note->type == NT_ANNO_ORIGIN && text->at_once)
@@ -263,19 +208,19 @@ static void put_day(struct text *text, u64 days_since_1970)
 	u64 in_year = in_era - (365 * years + years / 4 - years / 100);
 	u64 month = (5 * in_year + 2) / 153;
 
-	put_decimal(text, years + days / 146097 * 400 + (month >= 10), 4);
-	put_literal(text, "-");
-	put_decimal(text, month < 10 ? month + 3 : month - 9, 2);
-	put_literal(text, "-");
-	put_decimal(text, in_year - (153 * month + 2) / 5 + 1, 2);
+	out_decimal(text->out, years + days / 146097 * 400 + (month >= 10), 4);
+	out_literal(text->out, "-");
+	out_decimal(text->out, month < 10 ? month + 3 : month - 9, 2);
+	out_literal(text->out, "-");
+	out_decimal(text->out, in_year - (153 * month + 2) / 5 + 1, 2);
 }
 
 /* Hours and minutes, with what is between and behind them. */
 static void put_clock(struct text *text, u64 minutes)
 {
-	put_decimal(text, minutes / 60, 2);
-	put_literal(text, ":");
-	put_decimal(text, minutes % 60, 2);
+	out_decimal(text->out, minutes / 60, 2);
+	out_literal(text->out, ":");
+	out_decimal(text->out, minutes % 60, 2);
 }
 
 /*
@@ -289,27 +234,36 @@ static void put_date(struct text *text, u64 ts_ns)
 	u64 seconds = wall_ns / NSEC_PER_SEC;
 
 	put_day(text, seconds / SECONDS_PER_DAY);
-	put_literal(text, "T");
+	out_literal(text->out, "T");
 	put_clock(text, seconds % SECONDS_PER_DAY / 60);
-	put_literal(text, ":");
-	put_decimal(text, seconds % 60, 2);
-	put_literal(text, ".");
-	put_decimal(text, wall_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
-	put_string(text, zone_minutes < 0 ? "-" : "+");
+	out_literal(text->out, ":");
+	out_decimal(text->out, seconds % 60, 2);
+	out_literal(text->out, ".");
+	out_decimal(text->out, wall_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
+	out_string(text->out, zone_minutes < 0 ? "-" : "+");
 	put_clock(text, (u64)(zone_minutes < 0 ? -zone_minutes : zone_minutes));
+}
+
+/* In one piece: every line begins with it. */
+static void put_seconds(struct text *text, u64 ts_ns)
+{
+	char digits[2 * DECIMAL_BYTES], *end = digits + sizeof(digits), *at;
+
+	at = decimal_before(end, ts_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
+	*--at = '.';
+	at = decimal_before(at, ts_ns / NSEC_PER_SEC, 1);
+	out_write(text->out, at, (size_t)(end - at));
 }
 
 static void put_time(struct text *text, u64 ts_ns)
 {
-	put_literal(text, "[");
+	out_literal(text->out, "[");
 	if (text->env->date) {
 		put_date(text, ts_ns);
 	} else {
-		put_decimal(text, ts_ns / NSEC_PER_SEC, 1);
-		put_literal(text, ".");
-		put_decimal(text, ts_ns % NSEC_PER_SEC / NSEC_PER_USEC, 6);
+		put_seconds(text, ts_ns);
 	}
-	put_literal(text, "]");
+	out_literal(text->out, "]");
 }
 
 /* " ping:230", or " worker:230/231" for another thread than the first. */
@@ -325,14 +279,14 @@ static void put_process(struct text *text, const struct journey_event *event)
 	if (!note)
 		return;
 	task = note->payload;
-	put_literal(text, " ");
-	put(text, comm, annotation_field_text(type, annotation_field(type, "comm"), task, NULL, comm,
-					      sizeof(comm)));
-	put_literal(text, ":");
-	put_decimal(text, task->pid, 1);
+	out_literal(text->out, " ");
+	out_write(text->out, comm,
+		  annotation_field_text(type, annotation_field(type, "comm"), task, NULL, comm, sizeof(comm)));
+	out_literal(text->out, ":");
+	out_decimal(text->out, task->pid, 1);
 	if (task->tid != task->pid) {
-		put_literal(text, "/");
-		put_decimal(text, task->tid, 1);
+		out_literal(text->out, "/");
+		out_decimal(text->out, task->tid, 1);
 	}
 }
 
@@ -345,13 +299,13 @@ static void put_interface(struct text *text, const struct journey_event *event)
 
 	if (!event->ifindex)
 		return;
-	put_literal(text, " ");
+	out_literal(text->out, " ");
 	if (name) {
-		put(text, plain, annotation_plain_text(name, plain, sizeof(plain)));
+		out_write(text->out, plain, annotation_plain_text(name, plain, sizeof(plain)));
 		return;
 	}
-	put_literal(text, "if ");
-	put_decimal(text, event->ifindex, 1);
+	out_literal(text->out, "if ");
+	out_decimal(text->out, event->ifindex, 1);
 }
 
 /*
@@ -362,44 +316,44 @@ static void put_detail(struct text *text, const struct journey_event *event, u32
 {
 	const char *context = context_name(event->context);
 
-	put_literal(text, "[cpu ");
-	put_decimal(text, event->cpu, 1);
+	out_literal(text->out, "[cpu ");
+	out_decimal(text->out, event->cpu, 1);
 	if (context) {
-		put_literal(text, " ");
-		put_string(text, context);
+		out_literal(text->out, " ");
+		out_string(text->out, context);
 	}
 	if (event->context == NT_CTX_TASK)
 		put_process(text, event);
 	put_interface(text, event);
 	if (event->netns && event->netns != *netns) {
 		*netns = event->netns;
-		put_literal(text, " netns ");
-		put_decimal(text, event->netns, 1);
+		out_literal(text->out, " netns ");
+		out_decimal(text->out, event->netns, 1);
 	}
-	put_literal(text, "] ");
+	out_literal(text->out, "] ");
 }
 
 static void put_event(struct text *text, const struct journey *journey, const struct journey_event *event,
 		      u32 *netns, const char *packet)
 {
 	put_time(text, event->ts_ns);
-	put_literal(text, " [");
+	out_literal(text->out, " [");
 	put_name(text, probe_table_row(journey->probes, event->probe), event->probe);
-	put_literal(text, "] ");
+	out_literal(text->out, "] ");
 	if (text->env->detail)
 		put_detail(text, event, netns);
-	put_string(text, packet);
+	out_string(text->out, packet);
 	put_notes(text, journey, event);
 }
 
 static void put_since(struct text *text, u64 ns, bool slowest)
 {
-	put_literal(text, " ");
+	out_literal(text->out, " ");
 	if (slowest)
 		put_color(text, BOLD_YELLOW);
-	put_literal(text, "(+");
+	out_literal(text->out, "(+");
 	put_span(text, ns);
-	put_literal(text, ")");
+	out_literal(text->out, ")");
 	if (slowest)
 		put_color(text, PLAIN);
 }
@@ -420,7 +374,7 @@ static void put_events(struct text *text, const struct journey *journey)
 		put_event(text, journey, &events[i], &netns, packet);
 		if (i)
 			put_since(text, events[i].ts_ns - events[i - 1].ts_ns, i == slowest);
-		put_literal(text, "\n");
+		out_literal(text->out, "\n");
 	}
 }
 
@@ -434,15 +388,15 @@ static void put_slowest(struct text *text, const struct journey *journey)
 		return;
 	from_stage = stage_name(journey_stage(journey, from));
 	to_stage = stage_name(journey_stage(journey, from + 1));
-	put_literal(text, ", slowest: ");
+	out_literal(text->out, ", slowest: ");
 	if (!strcmp(from_stage, to_stage))
-		put_literal(text, "within ");
-	put_string(text, from_stage);
+		out_literal(text->out, "within ");
+	out_string(text->out, from_stage);
 	if (strcmp(from_stage, to_stage)) {
-		put_literal(text, " to ");
-		put_string(text, to_stage);
+		out_literal(text->out, " to ");
+		out_string(text->out, to_stage);
 	}
-	put_literal(text, " ");
+	out_literal(text->out, " ");
 	put_span(text, span_ns);
 }
 
@@ -454,10 +408,10 @@ static void put_drop(struct text *text, const struct nt_anno_DROP *drop)
 					      text->env->dict, reason, sizeof(reason));
 
 	put_color(text, RED);
-	put_literal(text, "dropped: ");
-	put(text, reason, length);
+	out_literal(text->out, "dropped: ");
+	out_write(text->out, reason, length);
 	put_color(text, PLAIN);
-	put_literal(text, "\n");
+	out_literal(text->out, "\n");
 }
 
 static void put_incomplete(struct text *text, const struct journey *journey)
@@ -474,12 +428,12 @@ static void put_incomplete(struct text *text, const struct journey *journey)
 	for (unsigned int gap = 0; gap < GAP_COUNT; gap++) {
 		if (!journey_has_gap(journey, gap))
 			continue;
-		put_string(text, between);
-		put_string(text, reasons[gap]);
+		out_string(text->out, between);
+		out_string(text->out, reasons[gap]);
 		between = ", ";
 	}
 	put_color(text, PLAIN);
-	put_literal(text, "\n");
+	out_literal(text->out, "\n");
 }
 
 /* "merged into: c133e200 sent at [12.345678]" */
@@ -487,16 +441,16 @@ static void put_link(struct text *text, const char *what, const struct journey_l
 {
 	if (!link->id)
 		return;
-	put_string(text, what);
+	out_string(text->out, what);
 	if (link->skb)
 		put_hex32(text, (u32)link->skb);
 	else
-		put_literal(text, "a packet not seen");
+		out_literal(text->out, "a packet not seen");
 	if (link->ts_ns) {
-		put_string(text, when);
+		out_string(text->out, when);
 		put_time(text, link->ts_ns);
 	}
-	put_literal(text, "\n");
+	out_literal(text->out, "\n");
 }
 
 static void put_journey(struct render *render, const struct journey *journey)
@@ -508,15 +462,14 @@ static void put_journey(struct render *render, const struct journey *journey)
 	text.out = render->out;
 	text.env = &render->env;
 	text.at_once = false;
-	text.used = 0;
 	put_header(&text, journey);
 	put_events(&text, journey);
-	put_literal(&text, "total: ");
+	out_literal(text.out, "total: ");
 	put_span(&text, journey->end_ns - journey->start_ns);
 	put_slowest(&text, journey);
-	put_literal(&text, ", outcome: ");
-	put_string(&text, outcome_name(journey->outcome));
-	put_literal(&text, "\n");
+	out_literal(text.out, ", outcome: ");
+	out_string(text.out, outcome_name(journey->outcome));
+	out_literal(text.out, "\n");
 	put_link(&text, "merged into: ", &journey->merged_into, " seen at ");
 	put_link(&text, "part of: ", &journey->part_of, " seen at ");
 	put_link(&text, "retransmission of: ", &journey->retransmit_of, " sent at ");
@@ -524,8 +477,7 @@ static void put_journey(struct render *render, const struct journey *journey)
 		put_drop(&text, journey->drop);
 	if (journey->incomplete)
 		put_incomplete(&text, journey);
-	put_literal(&text, "\n");
-	out_write(render->out, text.buf, text.used);
+	out_literal(text.out, "\n");
 }
 
 /*
@@ -553,17 +505,15 @@ static void put_event_line(struct render *render, const struct journey *journey,
 	text.out = render->out;
 	text.env = &render->env;
 	text.at_once = true;
-	text.used = 0;
 	put_color(&text, DIM);
 	put_hex32(&text, (u32)event->skb);
-	put_literal(&text, ": ");
+	out_literal(text.out, ": ");
 	put_color(&text, PLAIN);
 	if (render->env.detail && event->netns)
 		netns = netns_before(journey, event);
 	packet_text(&journey->flows[event->flow], packet, sizeof(packet));
 	put_event(&text, journey, event, &netns, packet);
-	put_literal(&text, "\n");
-	out_write(render->out, text.buf, text.used);
+	out_literal(text.out, "\n");
 }
 
 const struct render_format render_text = {

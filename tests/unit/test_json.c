@@ -106,10 +106,10 @@ static void strings(void **state)
 /* Strings of all lengths around the size of the buffer, which pass it whole or in parts. */
 static void long_strings(void **state)
 {
-	static char string[3 * sizeof(json.buf)], want[sizeof(string) + 64];
+	static char string[3 * sizeof(out->buffer)], want[sizeof(string) + 64];
 
 	(void)state;
-	for (size_t length = sizeof(json.buf) - 16; length < sizeof(json.buf) + 16; length++) {
+	for (size_t length = sizeof(out->buffer) - 16; length < sizeof(out->buffer) + 16; length++) {
 		memset(string, 'x', length);
 		strcpy(string + length, "\n\xff");
 		json_begin(&json, out);
