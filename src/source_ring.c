@@ -31,7 +31,7 @@
 
 struct ring {
 	unsigned long *consumer;
-	const unsigned long *producer; /* one page, the data mapped twice behind it */
+	const unsigned long *producer; /* one page, the data behind it */
 	const char *data;
 };
 
@@ -57,8 +57,8 @@ static int ring_map(struct source_ring *source, struct ring *ring, int fd)
 	if (map == MAP_FAILED)
 		return -errno;
 	ring->consumer = map;
-	map = mmap(NULL, source->page_bytes + 2 * source->ring_bytes, PROT_READ, MAP_SHARED, fd,
-		   (off_t)source->page_bytes);
+	/* Not twice, as the kernel offers: each page would count twice as memory that is in use. */
+	map = mmap(NULL, source->page_bytes + source->ring_bytes, PROT_READ, MAP_SHARED, fd, (off_t)source->page_bytes);
 	if (map == MAP_FAILED)
 		return -errno;
 	ring->producer = map;
@@ -71,7 +71,7 @@ static void ring_unmap(struct source_ring *source, struct ring *ring)
 	if (ring->consumer)
 		munmap(ring->consumer, source->page_bytes);
 	if (ring->producer)
-		munmap((void *)ring->producer, source->page_bytes + 2 * source->ring_bytes);
+		munmap((void *)ring->producer, source->page_bytes + source->ring_bytes);
 }
 
 /* What may be left over from a round is what the rings hold at most, and so is what a round adds. */
@@ -136,22 +136,42 @@ void source_ring_free(struct source_ring *source)
 	free(source);
 }
 
-static bool keep_record(struct source_ring *source, const void *record, u32 size, u32 cpu)
+/* Room for a record of this size among those that wait; NULL if there is none. */
+static char *arena_take(struct source_ring *source, u32 size)
 {
 	size_t room = (size + 7u) & ~7u;
-	struct sort_item *item;
-	char *copy;
+	char *taken;
 
 	if (source->n_items == source->capacity || source->arena_used + room > source->arena_bytes)
-		return false;
-	copy = source->arena[0] + source->arena_used;
-	memcpy(copy, record, size);
+		return NULL;
+	taken = source->arena[0] + source->arena_used;
 	source->arena_used += room;
-	item = &source->items[source->n_items++];
-	item->record = (const struct nt_event *)copy;
+	return taken;
+}
+
+static void add_item(struct source_ring *source, const char *record, u32 size, u32 cpu)
+{
+	struct sort_item *item = &source->items[source->n_items++];
+
+	item->record = (const struct nt_event *)record;
 	item->ts_ns = item->record->ts_ns;
 	item->size_bytes = size;
 	item->cpu = cpu;
+}
+
+/* Copy a record that may go on at the ring's beginning. False if there is no room. */
+static bool keep_record(struct source_ring *source, const struct ring *ring, unsigned long at, u32 size, u32 cpu)
+{
+	size_t offset = at & (source->ring_bytes - 1), straight = source->ring_bytes - offset;
+	char *copy = arena_take(source, size);
+
+	if (!copy)
+		return false;
+	if (straight > size)
+		straight = size;
+	memcpy(copy, ring->data + offset, straight);
+	memcpy(copy + straight, ring->data, size - straight);
+	add_item(source, copy, size, cpu);
 	return true;
 }
 
@@ -183,7 +203,7 @@ static bool ring_take(struct source_ring *source, u32 cpu)
 			break;
 		}
 		if (!(length & BPF_RINGBUF_DISCARD_BIT) && size >= sizeof(struct nt_event) &&
-		    !keep_record(source, header + 2, size, cpu)) {
+		    !keep_record(source, ring, consumer + BPF_RINGBUF_HDR_SZ, size, cpu)) {
 			whole = false;
 			break;
 		}
@@ -205,8 +225,10 @@ static void keep_rest(struct source_ring *source, size_t first)
 	source->n_items = 0;
 	for (i = first; i < n; i++) {
 		struct sort_item item = source->items[i];
+		char *copy = arena_take(source, item.size_bytes);
 
-		keep_record(source, item.record, item.size_bytes, item.cpu);
+		memcpy(copy, item.record, item.size_bytes);
+		add_item(source, copy, item.size_bytes, item.cpu);
 	}
 }
 
