@@ -113,7 +113,7 @@ buffer_size() {
 overflow() {
 	local cpus lost said
 	cpus=$(($(sed 's/.*-//' /sys/devices/system/cpu/possible) + 1))
-	start_nettrace "$scratch/flood" -p icmp --addr 127.0.0.1 --backend tracepoint --verbose --buffer $((256 * cpus))K || return
+	start_nettrace "$scratch/flood" -p icmp --addr 127.0.0.1 --backend tracepoint --buffer $((256 * cpus))K || return
 	kill -STOP "$nettrace_pid"
 	taskset -c 0 ping -q -f -c 3000 127.0.0.1 >/dev/null
 	kill -CONT "$nettrace_pid"
@@ -122,11 +122,11 @@ overflow() {
 	lost=$(sed -nE 's/^nettrace: [0-9]+ journeys .* lost: ring ([1-9][0-9]*), .*/\1/p' "$scratch/told")
 	said=$(sed -nE 's/^nettrace: lost: ring ([0-9]+) at [a-z_]+ on CPU [0-9]+$/\1/p' "$scratch/told" | awk '{ n += $1 } END { print n + 0 }')
 	if grep -q '^nettrace: lost: also in [0-9]* other places$' "$scratch/told"; then
-		check '--verbose: losses by cause, probe and CPU are part of all' test 0 -lt "$said" -a "$said" -lt "${lost:-0}"
+		check 'losses by cause, probe and CPU are part of all' test 0 -lt "$said" -a "$said" -lt "${lost:-0}"
 	else
-		equal '--verbose: losses by cause, probe and CPU add up' "${lost:-some}" "$said"
+		equal 'losses by cause, probe and CPU add up' "${lost:-some}" "$said"
 	fi
-	check '--verbose: a dozen lines of them at most' eval '(($(grep -c "^nettrace: lost: " "$scratch/told") <= 12))'
+	check 'losses: a dozen lines of them at most' eval '(($(grep -c "^nettrace: lost: " "$scratch/told") <= 12))'
 }
 
 no_privileges() {
