@@ -37,7 +37,7 @@ PURE := options options_table options_values options_help filter digits out reas
 	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace pipeline \
 	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
 	perfetto_cpus perfetto_trace render_perfetto pcapng render_pcapng
-LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer detach sweep source_ring log
+LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer bpf_objects detach sweep source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -101,16 +101,20 @@ PERFETTO := perfetto_trace perfetto_cpus render_perfetto
 
 $(PERFETTO:%=$(BUILD)/%.o) $(PERFETTO:%=$(BUILD)/san/%.o): $(BUILD)/perfetto.pb-c.h
 
-$(BUILD)/tracer.o $(BUILD)/sweep.o: $(BUILD)/nettrace.skel.h
+# One source, built four times: with kprobes or fentry, and with a helper or plain loads (bpf/read.bpf.h) to read with.
+BPF_OBJECTS := nettrace nettrace_direct nettrace_fentry nettrace_fentry_direct
+BPF_DEFINES = $(if $(findstring _fentry,$*),-DNT_FENTRY) $(if $(findstring _direct,$*),-DNT_DIRECT)
 
-$(BUILD)/nettrace.skel.h: $(BUILD)/nettrace.bpf.o
+$(BUILD)/tracer.o $(BUILD)/sweep.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
+
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name nettrace_bpf > $@.tmp && mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/nettrace.bpf.o: bpf/nettrace.bpf.c | $(BUILD)
-	$(call say,BPF,$<)
-	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-function \
-		-Iinclude -Ibpf -MMD -MP -MF $(BUILD)/nettrace.bpf.d -MT $@ -c -o $@ $<
+$(BPF_OBJECTS:%=$(BUILD)/%.bpf.o): $(BUILD)/%.bpf.o: bpf/nettrace.bpf.c | $(BUILD)
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-function $(BPF_DEFINES) \
+		-Iinclude -Ibpf -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@ $<
 	$(Q)$(LLVM_STRIP) -g $@
 
 $(BUILD):
@@ -121,7 +125,7 @@ $(BUILD)/test_%: tests/unit/test_%.c $(BUILD)/libnettrace.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(BUILD)/libnettrace.a -lcmocka $(PURE_LIBS)
 
 # It looks into the object.
-$(BUILD)/test_probe_programs: $(BUILD)/nettrace.bpf.o
+$(BUILD)/test_probe_programs: $(BUILD)/nettrace.bpf.o $(BUILD)/nettrace_fentry.bpf.o
 
 check: $(TESTS:%=$(BUILD)/%) $(BUILD)/pure-check $(DOCS)
 	$(Q)sh tests/unit/run.sh $(TESTS:%=$(BUILD)/%)
@@ -152,6 +156,17 @@ $(BUILD)/libfuzz_%: tests/fuzz/fuzz_%.c $(PURE:%=src/%.c) $(BUILD)/perfetto.pb-c
 fuzz: $(FUZZ:%=$(BUILD)/lib%)
 	$(Q)sh tests/fuzz/fuzz.sh $(BUILD) $(FUZZ_SECONDS) $(FUZZ)
 
+# For scripts/bench.sh: programs that do nothing, as the floor to compare with.
+$(BUILD)/empty.bpf.o: tests/bench/empty.bpf.c | $(BUILD)
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) -O2 -target bpf -Wall -Wextra -c -o $@ $<
+
+$(BUILD)/bench-empty: tests/bench/empty.c $(BUILD)/empty.skel.h
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS) -o $@ $< -lbpf -lelf -lz
+
+bench-tools: $(BUILD)/nettrace $(BUILD)/bench-empty
+
 install: $(BUILD)/nettrace $(DOCS)
 	install -D -m 755 $(BUILD)/nettrace $(DESTDIR)$(PREFIX)/sbin/nettrace
 	install -D -m 644 $(BUILD)/nettrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/nettrace.8
@@ -163,5 +178,5 @@ clean:
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/san/*.d)
 
-.PHONY: all static check check-fuzz fuzz install clean
+.PHONY: all static check check-fuzz fuzz bench-tools install clean
 .DELETE_ON_ERROR:

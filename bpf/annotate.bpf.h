@@ -38,8 +38,8 @@ static __always_inline bool annotate_hook(struct nt_event *ev, struct nf_hook_st
 
 	if (!record)
 		return false;
-	record->payload.family = BPF_CORE_READ(state, pf);
-	record->payload.hook = BPF_CORE_READ(state, hook);
+	record->payload.family = READ(state, pf);
+	record->payload.hook = READ(state, hook);
 	emit_commit(record);
 	return true;
 }
@@ -137,10 +137,7 @@ static __always_inline void reject_garbage(char *name, u32 size)
 
 static __always_inline void *read_pointer(const void *from)
 {
-	void *pointer = NULL;
-
-	bpf_probe_read_kernel(&pointer, sizeof(pointer), from);
-	return pointer;
+	return (void *)read_u64((u64)from);
 }
 
 static __always_inline bool annotate_chain(struct nt_event *ev, void *address)
@@ -174,7 +171,7 @@ static __always_inline bool annotate_xtable(struct nt_event *ev, void *address, 
 
 	if (!record)
 		return false;
-	record->payload.hook = BPF_CORE_READ(state, hook);
+	record->payload.hook = READ(state, hook);
 	if (bpf_core_type_exists(struct xt_table))
 		read_name(record->payload.table, sizeof(record->payload.table), &table->name);
 	else

@@ -4,7 +4,7 @@
 #define NT_COMPAT_BPF_H
 
 #include "event.h"
-#include "kernel.bpf.h"
+#include "read.bpf.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -76,9 +76,9 @@ static __always_inline u16 compat_vlan_tci(struct sk_buff *skb)
 {
 	struct sk_buff___v6_1 *old = (void *)skb;
 
-	if (bpf_core_field_exists(old->vlan_present) && !BPF_CORE_READ_BITFIELD_PROBED(old, vlan_present))
+	if (bpf_core_field_exists(old->vlan_present) && !READ_BITFIELD(old, vlan_present))
 		return 0;
-	return BPF_CORE_READ(skb, vlan_tci);
+	return READ(skb, vlan_tci);
 }
 
 static __always_inline bool compat_preempt_count(u64 cpu, int *ret_count)
@@ -97,10 +97,10 @@ static __always_inline bool compat_preempt_count(u64 cpu, int *ret_count)
 		return false;
 	base = per_cpu_base[cpu];
 	if (!base) {
-		bpf_probe_read_kernel(&base, sizeof(base), (void *)(address_of_per_cpu_offset + cpu * sizeof(base)));
+		base = read_u64(address_of_per_cpu_offset + cpu * sizeof(base));
 		per_cpu_base[cpu] = base;
 	}
-	return !bpf_probe_read_kernel(ret_count, sizeof(*ret_count), (void *)(base + address));
+	return read_bytes(ret_count, sizeof(*ret_count), base + address);
 }
 
 /* Bottom halves are off: a packet being sent by a task, or a NAPI thread at work. */
@@ -109,7 +109,7 @@ static __always_inline bool compat_in_napi_thread(void)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	char comm[16];
 
-	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD) || bpf_get_current_comm(comm, sizeof(comm)))
+	if (!(READ(task, flags) & PF_KTHREAD) || bpf_get_current_comm(comm, sizeof(comm)))
 		return false;
 	return comm[0] == 'n' && comm[1] == 'a' && comm[2] == 'p' && comm[3] == 'i' && comm[4] == '/';
 }

@@ -68,22 +68,22 @@ static __always_inline void learn_ifname(const struct net_device *dev, const str
 /* Interface and namespace, read anew only when the packet changed device. */
 static __always_inline void refresh_device(struct sk_buff *skb, struct nt_tracked *t)
 {
-	struct net_device *dev = BPF_CORE_READ(skb, dev);
+	struct net_device *dev = (void *)READ_ADDRESS(skb, dev);
 	struct sock *sk;
 
 	if (dev && (u64)dev == t->dev)
 		return;
 	t->dev = (u64)dev;
 	if (dev) {
-		t->ifindex = BPF_CORE_READ(dev, ifindex);
-		t->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+		t->ifindex = READ(dev, ifindex);
+		t->netns = READ(dev, nd_net.net, ns.inum);
 		learn_ifname(dev, t);
 		return;
 	}
 	t->ifindex = 0;
-	sk = BPF_CORE_READ(skb, sk);
+	sk = (void *)READ_ADDRESS(skb, sk);
 	if (sk)
-		t->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+		t->netns = READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
 static __always_inline void fill_event(struct nt_event *ev, struct sk_buff *skb, u32 probe,
@@ -102,10 +102,10 @@ static __always_inline void fill_event(struct nt_event *ev, struct sk_buff *skb,
 /* skb->len counts from data, which may stand before or behind the network header. */
 static __always_inline u32 length_from_network(struct sk_buff *skb, u32 flags)
 {
-	void *head = BPF_CORE_READ(skb, head);
-	u32 data = (u32)((void *)BPF_CORE_READ(skb, data) - head);
+	u64 head = READ_ADDRESS(skb, head);
+	u32 data = (u32)(READ_ADDRESS(skb, data) - head);
 
-	return data + BPF_CORE_READ(skb, len) - network_offset(skb, head, flags);
+	return data + READ(skb, len) - network_offset(skb, (void *)head, flags);
 }
 
 /* How many of `available` bytes were copied. The mask tells the verifier of 6.1, which forgets bounds of spilled values. */
@@ -120,10 +120,10 @@ static __always_inline u16 copy_bytes(u8 *to, u32 available, const void *from)
 
 static __always_inline void capture_bytes(struct nt_snapshot *record, struct sk_buff *skb, u32 flags)
 {
-	void *head = BPF_CORE_READ(skb, head);
+	void *head = (void *)READ_ADDRESS(skb, head);
 	u32 network = network_offset(skb, head, flags);
-	u32 mac = BPF_CORE_READ(skb, mac_header);
-	u32 tail = BPF_CORE_READ(skb, tail);
+	u32 mac = READ(skb, mac_header);
+	u32 tail = READ(skb, tail);
 	u32 start = network;
 
 	record->link = NT_LINK_NONE;
@@ -146,11 +146,11 @@ static __always_inline bool emit_snapshot(struct nt_event *ev, struct sk_buff *s
 	record->ev.kind = (ev->kind & ~(NT_KIND_MASK | (more ? NT_F_END | NT_F_SHARED : 0))) | NT_SNAPSHOT;
 	record->len_bytes = length_from_network(skb, flags);
 	record->transport = NT_NO_LAYER;
-	record->protocol = BPF_CORE_READ(skb, protocol);
+	record->protocol = READ(skb, protocol);
 	record->vlan_tci = compat_vlan_tci(skb);
-	record->mark = BPF_CORE_READ(skb, mark);
-	shared = shared_info(skb, (u64)BPF_CORE_READ(skb, head));
-	record->gso_segments = BPF_CORE_READ(shared, gso_segs);
+	record->mark = READ(skb, mark);
+	shared = shared_info(skb, READ_ADDRESS(skb, head));
+	record->gso_segments = READ(shared, gso_segs);
 	capture_bytes(record, skb, flags);
 	emit_commit(record);
 	return true;

@@ -8,9 +8,6 @@
 
 #include "functions.bpf.h"
 
-/* Where this kernel's function takes its packet, by row. */
-const volatile u8 probe_arg[NT_PROBE_MAX] = {};
-
 /* A number and not a typed pointer, which the verifier would not let us look up by its address. */
 static __always_inline u64 fx_read(u64 *ctx, u32 n)
 {

@@ -15,6 +15,9 @@
 /* 5.15 brought attach cookies; before, the address of the probed instruction tells the row. */
 const volatile bool has_cookie = false;
 
+/* Where this kernel's function takes its packet, by row: for fentry, whose programs know their row. */
+const volatile u8 probe_arg[NT_PROBE_MAX] = {};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, NT_PROBE_MAX * 4);
@@ -62,7 +65,7 @@ static __always_inline int on_origin(void *ctx, u32 probe, struct sock *sk, stru
 {
 	probe = probe_here(ctx, probe);
 	if (!sk)
-		sk = BPF_CORE_READ(skb, sk);
+		sk = (void *)READ_ADDRESS(skb, sk);
 	origin_note((u64)sk, (u64)skb, probe_flags[probe], probe);
 	return 0;
 }
@@ -102,7 +105,7 @@ static __always_inline int on_morph(void *ctx, u32 probe, struct sk_buff *skb, s
 /* TCP over IPv6 builds its header in ip6_xmit and goes on to this hook, by no other function. */
 static __always_inline bool sends_ipv6(struct nf_hook_state *state)
 {
-	return BPF_CORE_READ(state, pf) == NFPROTO_IPV6 && BPF_CORE_READ(state, hook) == NF_INET_LOCAL_OUT;
+	return READ(state, pf) == NFPROTO_IPV6 && READ(state, hook) == NF_INET_LOCAL_OUT;
 }
 
 /* int nf_hook_slow(struct sk_buff *skb, struct nf_hook_state *state, …) */

@@ -43,7 +43,7 @@ static __always_inline bool same_header(const struct nt_sight *sight, u64 print,
  */
 static __always_inline bool moved_layer(struct sk_buff *skb, u64 head, u32 network, const struct nt_tracked *t)
 {
-	u32 inner = BPF_CORE_READ(skb, inner_network_header), known = t->network;
+	u32 inner = READ(skb, inner_network_header), known = t->network;
 	struct nt_flow flow;
 
 	if (head != t->head && inner)
@@ -57,7 +57,7 @@ static __always_inline bool moved_layer(struct sk_buff *skb, u64 head, u32 netwo
 /* The skb of which TCP sends clones, and which waits for their acknowledgement. */
 static __always_inline bool is_original(struct sk_buff *skb)
 {
-	return BPF_CORE_READ_BITFIELD_PROBED(skb, nohdr);
+	return READ_BITFIELD(skb, nohdr);
 }
 
 /* The first fragment may be the whole packet's own sk_buff; IPv6 puts a header into it then. */
@@ -123,16 +123,19 @@ static __always_inline void track_header(struct nt_tracked *t, u64 print, u32 ne
 static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, u32 probe,
 						struct nt_tracked *t)
 {
-	u64 head = (u64)BPF_CORE_READ(skb, head), known, print = 0;
+	u64 head = READ_ADDRESS(skb, head), known, print = 0;
 	struct nt_sight sight = {};
 	struct nt_flow flow;
 	u32 network = 0;
 	bool piece;
 
+	if ((flags & NT_P_START) && !t && !maybe_head(head) && !cut_pending() && !filter_may_want(skb, head, flags))
+		return NULL;
 	known = take_sight(&sight, skb, head, t);
+	forget_u64(&sight);
 	if ((flags & NT_P_START) || nt_life_needs_header(flags, &sight)) {
 		network = network_offset(skb, (void *)head, flags);
-		read_flow_at(skb, (void *)head, network, BPF_CORE_READ(skb, protocol), flags & NT_P_AT_DATA, &flow);
+		read_flow_at(skb, (void *)head, network, READ(skb, protocol), flags & NT_P_AT_DATA, &flow);
 		print = flow_print(&flow);
 		sight.same_header = same_header(&sight, print, known, &flow, t);
 	}
@@ -141,8 +144,12 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 		sight.same_header = 1;
 		t->flags |= NT_T_RESHOW;
 	}
-	switch (nt_life_decide(flags, &sight)) {
+	in_memory(&flow);
+	/* the verifier is not to walk each way of deciding to its end; that t is there then, it does not know */
+	switch (opaque(nt_life_decide(flags, &sight))) {
 	case NT_LIFE_CONTINUE:
+		if (!t)
+			return NULL;
 		if (sight.announced)
 			track_restore(t, probe);
 		if (print && print != t->print) /* NAT whose function has no probe here */
@@ -150,6 +157,8 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 		track_header(t, print, network, &flow);
 		return t;
 	case NT_LIFE_REHEAD:
+		if (!t)
+			return NULL;
 		track_rehead(t, head, probe);
 		track_header(t, print, network, &flow);
 		return t;
@@ -301,7 +310,7 @@ static __always_inline void hit_close(struct hit *hit)
 /* Whoever is made of this packet in the function that begins here. */
 static __always_inline void note_cut(struct sk_buff *skb, u32 probe, const struct nt_tracked *t)
 {
-	void *head = BPF_CORE_READ(skb, head);
+	void *head = (void *)READ_ADDRESS(skb, head);
 	struct skb_shared_info *shared = shared_info(skb, (u64)head);
 	u32 piece_bytes = FRAGMENT_LEAST_BYTES;
 	struct cut *cut = cut_here();
@@ -313,9 +322,9 @@ static __always_inline void note_cut(struct sk_buff *skb, u32 probe, const struc
 	cut->id = t->id;
 	cut->segments = probe == NT_PROBE_skb_segment;
 	if (cut->segments)
-		piece_bytes = BPF_CORE_READ(shared, gso_size);
-	cut->left = BPF_CORE_READ(skb, len) / (piece_bytes ?: 1) + 1;
-	read_flow_at(skb, head, BPF_CORE_READ(skb, network_header), BPF_CORE_READ(skb, protocol), false, &cut->flow);
+		piece_bytes = READ(shared, gso_size);
+	cut->left = READ(skb, len) / (piece_bytes ?: 1) + 1;
+	read_flow_at(skb, head, READ(skb, network_header), READ(skb, protocol), false, &cut->flow);
 }
 
 /* A hit whose event carries nothing but itself. */

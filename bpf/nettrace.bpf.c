@@ -12,9 +12,11 @@
 #include "hit.bpf.h"
 #include "frees.bpf.h"
 #include "functions.bpf.h"
+#include "symbol.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
+#ifndef NT_FENTRY
 #define ARG(n) ((void *)PT_REGS_PARM##n(ctx))
 #define FUNCTION(name, handler, ...)                                          \
 	SEC("kprobe") int name(struct pt_regs *ctx)                           \
@@ -44,6 +46,7 @@ FUNCTION(fn_morph, on_morph, ARG(1), ARG(2))
 FUNCTION(fn_hook, on_hook, ARG(1), ARG(2))
 FUNCTION(fn_chain, on_chain, ARG(1), ARG(2))
 FUNCTION(fn_xtable, on_xtable, ARG(1), ARG(2), ARG(3))
+#endif
 
 static __always_inline int on_tracepoint(void *ctx, struct sk_buff *skb, u32 flags, u32 probe)
 {
@@ -77,4 +80,6 @@ static __always_inline int on_tracepoint(void *ctx, struct sk_buff *skb, u32 fla
 #include "probes.def"
 #undef PROBE
 
+#ifdef NT_FENTRY
 #include "fentry.bpf.h"
+#endif

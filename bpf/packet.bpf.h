@@ -4,8 +4,8 @@
 #define NT_PACKET_BPF_H
 
 #include "filter_abi.h"
-#include "kernel.bpf.h"
 #include "probes.h"
+#include "read.bpf.h"
 
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
@@ -95,7 +95,7 @@ struct linear {
 static __always_inline bool linear_read(const struct linear *from, u32 offset, void *to, u32 size)
 {
 	/* A driver may have left everything in page fragments: nothing to read at this probe. */
-	return offset + size <= from->tail && !bpf_probe_read_kernel(to, size, from->head + offset);
+	return offset + size <= from->tail && read_bytes(to, size, (u64)from->head + offset);
 }
 
 /*
@@ -105,16 +105,23 @@ static __always_inline bool linear_read(const struct linear *from, u32 offset, v
 static __always_inline u32 network_offset(struct sk_buff *skb, void *head, u32 flags)
 {
 	if (flags & NT_P_AT_DATA)
-		return (u32)((void *)BPF_CORE_READ(skb, data) - head);
-	return BPF_CORE_READ(skb, network_header);
+		return (u32)(READ_ADDRESS(skb, data) - (u64)head);
+	return READ(skb, network_header);
 }
 
-static __always_inline void read_icmp(const struct linear *from, u32 offset, struct nt_flow *flow)
+/* What is left to read behind the network header. */
+struct rest {
+	u32 offset; /* of the transport header */
+	u32 end;    /* of the packet: padding is none of it */
+	u32 zero;   /* what opaque() is made of, loaded once */
+};
+
+static __always_inline void read_icmp(const struct linear *from, const struct rest *rest, struct nt_flow *flow)
 {
 	union transport_header h;
 
-	if (!linear_read(from, offset, &h, ICMP_BYTES)) {
-		flow->no_transport = NT_TRANSPORT_CUT;
+	if (!linear_read(from, rest->offset, &h, ICMP_BYTES)) {
+		flow->no_transport = NT_TRANSPORT_CUT ^ rest->zero;
 		return;
 	}
 	flow->icmp_type = (u16)(h.icmp.type << 8 | h.icmp.code);
@@ -124,14 +131,15 @@ static __always_inline void read_icmp(const struct linear *from, u32 offset, str
 	flow->echo_seq = swap16(h.icmp.seq);
 }
 
-static __always_inline void read_ports(const struct linear *from, u32 offset, u32 end, struct nt_flow *flow)
+static __always_inline void read_ports(const struct linear *from, const struct rest *rest, struct nt_flow *flow)
 {
 	bool tcp = flow->l4_proto == NT_IP_TCP;
 	u32 header_bytes = UDP_BYTES;
 	union transport_header h;
 
-	if (!linear_read(from, offset, &h, tcp ? TCP_BYTES : UDP_BYTES)) {
-		flow->no_transport = NT_TRANSPORT_CUT;
+	if (!linear_read(from, rest->offset, &h, UDP_BYTES) ||
+	    (tcp && !linear_read(from, rest->offset + UDP_BYTES, (char *)&h + UDP_BYTES, TCP_BYTES - UDP_BYTES))) {
+		flow->no_transport = NT_TRANSPORT_CUT ^ rest->zero;
 		return;
 	}
 	flow->sport = swap16(h.port.source);
@@ -142,26 +150,26 @@ static __always_inline void read_ports(const struct linear *from, u32 offset, u3
 		flow->tcp_flags = h.port.flags;
 		header_bytes = (h.port.data_offset >> 4) * 4;
 	}
-	if (offset + header_bytes < end)
-		flow->payload_bytes = end - offset - header_bytes;
+	if (rest->offset + header_bytes < rest->end)
+		flow->payload_bytes = rest->end - rest->offset - header_bytes;
 }
 
-static __always_inline void read_transport(const struct linear *from, u32 offset, u32 end, struct nt_flow *flow)
+static __always_inline void read_transport(const struct linear *from, const struct rest *rest, struct nt_flow *flow)
 {
 	if (flow->no_transport)
 		return;
 	if (flow->l4_proto == NT_IP_ICMP || flow->l4_proto == NT_IP_ICMPV6)
-		read_icmp(from, offset, flow);
+		read_icmp(from, rest, flow);
 	else if (flow->l4_proto == NT_IP_TCP || flow->l4_proto == NT_IP_UDP)
-		read_ports(from, offset, end, flow);
+		read_ports(from, rest, flow);
 }
 
-/* `end`: where the packet ends, padding included. total_length is not filled in before __ip_local_out. */
-static __always_inline bool read_ipv4(const struct linear *from, u32 offset, u32 end, bool received,
+/* total_length is not filled in before __ip_local_out. */
+static __always_inline bool read_ipv4(const struct linear *from, struct rest *rest, bool received,
 				      struct nt_flow *flow)
 {
+	u32 offset = rest->offset, header_bytes, total;
 	struct ipv4_header ip;
-	u32 header_bytes, total;
 
 	if (!linear_read(from, offset, &ip, sizeof(ip)))
 		return false;
@@ -169,147 +177,143 @@ static __always_inline bool read_ipv4(const struct linear *from, u32 offset, u32
 	if ((ip.version_ihl >> 4) != 4 || header_bytes < sizeof(ip))
 		return false;
 	total = swap16(ip.total_length);
-	if (received && total >= header_bytes && offset + total < end)
-		end = offset + total;
-	flow->l3_proto = NT_ETH_IPV4;
+	if (received && total >= header_bytes && offset + total < rest->end)
+		rest->end = offset + total;
+	flow->l3_proto = NT_ETH_IPV4 ^ rest->zero;
 	flow->l4_proto = ip.protocol;
 	flow->ip_id = swap16(ip.id);
-	flow->saddr[2] = flow->daddr[2] = swap32(0xffff);
+	flow->saddr[2] = flow->daddr[2] = swap32(0xffff) ^ rest->zero;
 	flow->saddr[3] = ip.saddr;
 	flow->daddr[3] = ip.daddr;
-	flow->len_bytes = end - offset;
+	flow->len_bytes = rest->end - offset;
 	if (ip.fragment & swap16(IP_FRAGMENT_OFFSET | IP_MORE_FRAGMENTS))
-		flow->fragment = 1;
+		flow->fragment = 1 ^ rest->zero;
 	if (ip.fragment & swap16(IP_FRAGMENT_OFFSET))
-		flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
-	read_transport(from, offset + header_bytes, end, flow);
+		flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT ^ rest->zero;
+	rest->offset = offset + header_bytes;
 	return true;
 }
 
 static __always_inline bool is_extension(u8 kind)
 {
-	return kind == IP6_HOP_BY_HOP || kind == IP6_ROUTING || kind == IP6_FRAGMENT || kind == IP6_AUTH ||
-	       kind == IP6_DESTINATION;
+	const u64 kinds = 1ull << IP6_HOP_BY_HOP | 1ull << IP6_ROUTING | 1ull << IP6_FRAGMENT | 1ull << IP6_AUTH |
+			  1ull << IP6_DESTINATION;
+
+	return kind < 64 && (kinds >> kind & 1);
 }
 
 /* Step over one extension header. False at the transport header, or when it cannot be read. */
-static __always_inline bool skip_extension(const struct linear *from, u32 *offset, struct nt_flow *flow)
+static __always_inline bool skip_extension(const struct linear *from, struct rest *rest, struct nt_flow *flow)
 {
 	struct ipv6_extension extension;
 	u8 kind = flow->l4_proto;
 
 	if (!is_extension(kind))
 		return false;
-	if (!linear_read(from, *offset, &extension, sizeof(extension))) {
-		flow->no_transport = NT_TRANSPORT_CUT;
+	if (!linear_read(from, rest->offset, &extension, sizeof(extension))) {
+		flow->no_transport = NT_TRANSPORT_CUT ^ rest->zero;
 		return false;
 	}
 	flow->l4_proto = extension.next;
 	if (kind == IP6_FRAGMENT) {
-		flow->fragment = 1;
+		flow->fragment = 1 ^ rest->zero;
 		flow->ip_id = (u16)swap32(extension.id);
 		if (extension.offset & swap16(IP6_FRAGMENT_OFFSET))
-			flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT;
-		*offset += sizeof(extension);
+			flow->no_transport = NT_TRANSPORT_LATER_FRAGMENT ^ rest->zero;
+		rest->offset += sizeof(extension);
 	} else {
-		*offset += kind == IP6_AUTH ? (extension.length + 2) * 4 : (extension.length + 1) * 8;
+		rest->offset += kind == IP6_AUTH ? (extension.length + 2) * 4 : (extension.length + 1) * 8;
 	}
 	return !flow->no_transport;
 }
 
-static __always_inline bool read_ipv6(const struct linear *from, u32 offset, u32 end, bool received,
+static __always_inline bool read_ipv6(const struct linear *from, struct rest *rest, bool received,
 				      struct nt_flow *flow)
 {
-	u32 at = offset + sizeof(struct ipv6_header), payload;
+	u32 offset = rest->offset, at = offset + sizeof(struct ipv6_header), payload;
 	struct ipv6_header ip;
 	int i;
 
 	if (!linear_read(from, offset, &ip, sizeof(ip)) || (*(u8 *)&ip >> 4) != 6)
 		return false;
 	payload = swap16(ip.payload_length);
-	if (received && payload && at + payload < end)
-		end = at + payload;
-	flow->l3_proto = NT_ETH_IPV6;
+	if (received && payload && at + payload < rest->end)
+		rest->end = at + payload;
+	flow->l3_proto = NT_ETH_IPV6 ^ rest->zero;
 	flow->l4_proto = ip.next;
 	__builtin_memcpy(flow->saddr, ip.saddr, sizeof(flow->saddr));
 	__builtin_memcpy(flow->daddr, ip.daddr, sizeof(flow->daddr));
-	flow->len_bytes = end - offset;
+	flow->len_bytes = rest->end - offset;
+	rest->offset = at;
 #pragma unroll
 	for (i = 0; i < IP6_EXTENSIONS_MAX; i++)
-		if (!skip_extension(from, &at, flow))
+		if (!skip_extension(from, rest, flow))
 			break;
 	if (is_extension(flow->l4_proto) && !flow->no_transport)
-		flow->no_transport = NT_TRANSPORT_CUT;
-	read_transport(from, at, end, flow);
+		flow->no_transport = NT_TRANSPORT_CUT ^ rest->zero;
 	return true;
 }
 
-static __always_inline void read_arp(const struct linear *from, u32 offset, struct nt_flow *flow)
+static __always_inline void read_arp(const struct linear *from, const struct rest *rest, struct nt_flow *flow)
 {
 	struct arp_header arp;
 
-	flow->l3_proto = NT_ETH_ARP;
+	flow->l3_proto = NT_ETH_ARP ^ rest->zero;
 	/* while a tunnel puts its header in front of it, that is where ARP is looked for */
-	if (!linear_read(from, offset, &arp, sizeof(arp)) || arp.protocol != swap16(NT_ETH_IPV4) ||
+	if (!linear_read(from, rest->offset, &arp, sizeof(arp)) || arp.protocol != swap16(NT_ETH_IPV4) ||
 	    arp.hardware_bytes != 6 || arp.protocol_bytes != 4) {
-		flow->no_transport = NT_TRANSPORT_CUT;
+		flow->no_transport = NT_TRANSPORT_CUT ^ rest->zero;
 		return;
 	}
 	flow->icmp_type = swap16(arp.operation);
-	flow->saddr[2] = flow->daddr[2] = swap32(0xffff);
+	flow->saddr[2] = flow->daddr[2] = swap32(0xffff) ^ rest->zero;
 	__builtin_memcpy(&flow->saddr[3], arp.sender, 4);
 	__builtin_memcpy(&flow->daddr[3], arp.target, 4);
 }
 
-static __always_inline void read_layers(struct sk_buff *skb, void *head, u32 offset, u16 protocol, bool received,
+static __always_inline void read_layers(const struct linear *from, struct rest *rest, u16 protocol, bool received,
 					struct nt_flow *flow)
 {
-	struct linear from = {.head = head, .tail = BPF_CORE_READ(skb, tail)};
-	u32 end = (u32)((void *)BPF_CORE_READ(skb, data) - head) + BPF_CORE_READ(skb, len);
-
-	__builtin_memset(flow, 0, sizeof(*flow));
-	flow->mark = BPF_CORE_READ(skb, mark);
-	flow->len_bytes = end - offset;
 	if (protocol == swap16(ETH_P_8021Q) || protocol == swap16(ETH_P_8021AD)) {
 		if (!received) /* on the way out the tag is before the network header */
 			protocol = 0;
-		else if (!linear_read(&from, offset + 2, &protocol, sizeof(protocol)))
+		else if (!linear_read(from, rest->offset + 2, &protocol, sizeof(protocol)))
 			return;
 		else
-			offset += VLAN_TAG_BYTES;
+			rest->offset += VLAN_TAG_BYTES;
 	}
 	/* 0: the layers that send have yet to set it */
-	if ((!protocol || protocol == swap16(NT_ETH_IPV4)) && read_ipv4(&from, offset, end, received, flow))
-		return;
-	if ((!protocol || protocol == swap16(NT_ETH_IPV6)) && read_ipv6(&from, offset, end, received, flow))
-		return;
-	if (protocol == swap16(NT_ETH_ARP))
-		read_arp(&from, offset, flow);
+	if (((!protocol || protocol == swap16(NT_ETH_IPV4)) && read_ipv4(from, rest, received, flow)) ||
+	    ((!protocol || protocol == swap16(NT_ETH_IPV6)) && read_ipv6(from, rest, received, flow)))
+		read_transport(from, rest, flow);
+	else if (protocol == swap16(NT_ETH_ARP))
+		read_arp(from, rest, flow);
 	else if (protocol != swap16(NT_ETH_IPV4) && protocol != swap16(NT_ETH_IPV6))
 		flow->l3_proto = swap16(protocol);
 }
-
-/* Zero, which the verifier does not know. */
-u32 unknown_zero = 0;
 
 /*
  * The headers found at an offset from skb->head; all zero if they are not readable. The
  * protocol, in network order, is that of the skb but for headers which it has left behind.
  * `received`: lengths are filled in and the data may be padded; a VLAN tag stands where data points.
  *
- * What the verifier knows of the result differs from path to path, and it would walk all that
- * follows once for each: so it is made to forget.
+ * All constants in the result are opaque, or the verifier would walk all that follows once for each path through here.
  */
 static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, u16 protocol, bool received,
 					 struct nt_flow *flow)
 {
-	u32 zero = *(volatile u32 *)&unknown_zero, i;
-	u32 *words = (u32 *)flow;
+	struct linear from = {.head = head, .tail = READ(skb, tail)};
+	struct rest rest = {.offset = offset, .zero = opaque(0)};
+	u32 *words = (u32 *)flow, i;
 
-	read_layers(skb, head, offset, protocol, received, flow);
+	rest.end = (u32)(READ_ADDRESS(skb, data) - (u64)head) + READ(skb, len);
 #pragma unroll
 	for (i = 0; i < sizeof(*flow) / sizeof(*words); i++)
-		words[i] |= zero;
+		words[i] = rest.zero;
+	flow->mark = READ(skb, mark);
+	flow->len_bytes = rest.end - offset;
+	read_layers(&from, &rest, protocol, received, flow);
+	in_memory(flow);
 }
 
 /*

@@ -92,7 +92,7 @@ static __always_inline struct origins *origins_of(struct sk_buff *skb)
 {
 	struct origins *o = origins_here();
 
-	return o && o->n && o->sk == (u64)BPF_CORE_READ(skb, sk) ? o : NULL;
+	return o && o->n && o->sk == READ_ADDRESS(skb, sk) ? o : NULL;
 }
 
 static __always_inline struct cut *cut_here(void)
@@ -100,6 +100,14 @@ static __always_inline struct cut *cut_here(void)
 	u32 zero = 0;
 
 	return bpf_map_lookup_elem(&cuts, &zero);
+}
+
+/* May a packet that starts here be a piece of another? Then the filter is not what decides. */
+static __always_inline bool cut_pending(void)
+{
+	struct cut *cut = cut_here();
+
+	return cut && cut->left;
 }
 
 static __always_inline bool same_ends(const struct nt_flow *a, const struct nt_flow *b)

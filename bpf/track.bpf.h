@@ -13,7 +13,6 @@
 #ifndef NT_TRACK_BPF_H
 #define NT_TRACK_BPF_H
 
-#include "kernel.bpf.h"
 #include "lifetime.h"
 #include "packet.bpf.h"
 #include "track_abi.h"
@@ -119,7 +118,7 @@ static __always_inline u32 id_new(u64 skb)
 
 static __always_inline struct skb_shared_info *shared_info(struct sk_buff *skb, u64 head)
 {
-	return (void *)(head + BPF_CORE_READ(skb, end));
+	return (void *)(head + READ(skb, end));
 }
 
 /*
@@ -129,7 +128,7 @@ static __always_inline struct skb_shared_info *shared_info(struct sk_buff *skb, 
 static __always_inline bool head_is_shared(struct sk_buff *skb, u64 head)
 {
 	struct skb_shared_info *shared = shared_info(skb, head);
-	u32 dataref = (u32)BPF_CORE_READ(shared, dataref.counter);
+	u32 dataref = (u32)READ(shared, dataref.counter);
 
 	return (dataref & 0xffff) - (dataref >> 16) > 1;
 }
@@ -247,7 +246,7 @@ static __always_inline void track_rehead(struct nt_tracked *t, u64 head, u32 pro
 static __always_inline bool track_end(struct sk_buff *skb, const struct nt_tracked *t)
 {
 	/* of a head that was replaced unseen nothing can be asked: it may be gone */
-	bool unseen = clones_unannounced && (u64)BPF_CORE_READ(skb, head) == t->head && head_is_shared(skb, t->head);
+	bool unseen = clones_unannounced && READ_ADDRESS(skb, head) == t->head && head_is_shared(skb, t->head);
 	struct nt_tracked gone = *t; /* a deleted entry may be another packet's at once */
 
 	skb_delete((u64)skb);

@@ -52,6 +52,7 @@ struct nt_sight {
 	u8 original;	/* and the skb gave its headers up to its clones: TCP keeps it to send it again */
 	u8 head_shared; /* skb_shinfo(skb)->dataref counts other holders with headers */
 	u8 same_header; /* the packet's header equals the one stored; see nt_life_needs_header */
+	u8 reserved;
 };
 
 /* Reading the header costs two probe reads: only at START probes, whose filter needs it anyway, and in doubt. */

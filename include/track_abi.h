@@ -43,6 +43,9 @@ enum nt_want_task {
 	TASK_ALWAYS   /* --detail */
 };
 
+/* The text of an address: a name of up to 512 bytes (KSYM_NAME_LEN), what is behind it, a module. */
+#define NT_SYMBOL_BYTES 640
+
 /* ifnames: which interface, and its name. */
 #define NT_IFNAMES_MAX 4096
 

@@ -56,13 +56,15 @@ static int inspection_close(struct inspection *in, int status)
 static int attach_once(struct inspection *in)
 {
 	struct options options = *in->options;
+	struct kernel_abilities abilities;
 	struct tracer *tracer;
 	unsigned int i;
 	int err;
 
 	options.filter.match |= NT_MATCH_LEN;
 	options.filter.len.low = options.filter.len.high = ~0u;
-	err = tracer_load(in->kernel, &in->prepared.variables, &options, in->prepared.plan, &tracer);
+	kernel_find_abilities(in->kernel, &abilities);
+	err = tracer_load(&abilities, &in->prepared.variables, &options, in->prepared.plan, &tracer);
 	if (err)
 		return err;
 	tracer_attach(tracer, NULL);

@@ -160,6 +160,21 @@ bool kernel_has_drop_reason(const struct kernel *kernel)
 	return prototype && btf_vlen(prototype) >= 4;
 }
 
+bool kernel_has_direct_reads(const struct kernel *kernel)
+{
+	int skb = btf__find_by_name_kind(kernel->btf, "sk_buff", BTF_KIND_STRUCT);
+	u32 function = find_function(kernel, "bpf_rdonly_cast", true);
+
+	return function && skb > 0 && kernel_try_direct_reads(function, (u32)skb);
+}
+
+void kernel_find_abilities(const struct kernel *kernel, struct kernel_abilities *ret_abilities)
+{
+	ret_abilities->direct_reads = kernel_has_direct_reads(kernel);
+	ret_abilities->drop_reason = kernel_has_drop_reason(kernel);
+	ret_abilities->counts_misses = kernel_counts_misses(kernel);
+}
+
 /* Is the type a pointer to struct sk_buff, const or not? */
 static bool is_skb_pointer(const struct btf *btf, u32 id)
 {

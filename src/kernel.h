@@ -21,6 +21,16 @@ bool kernel_counts_misses(const struct kernel *kernel);
 /* Does the tracepoint kfree_skb tell a reason (5.17)? */
 bool kernel_has_drop_reason(const struct kernel *kernel);
 
+/* Do programs read with plain loads here? Tried with each kind of program that probes run. */
+bool kernel_has_direct_reads(const struct kernel *kernel);
+
+/* What the kernel side has to know of the kernel, without its types, which take megabytes. */
+struct kernel_abilities {
+	bool direct_reads, drop_reason, counts_misses;
+};
+
+void kernel_find_abilities(const struct kernel *kernel, struct kernel_abilities *ret_abilities);
+
 /* How many reasons it has names for; 0 if it tells none. */
 unsigned int kernel_count_drop_reasons(const struct kernel *kernel);
 
@@ -54,6 +64,15 @@ int kernel_try(enum backend backend);
 
 /* Do kprobe programs learn which probe called them (5.15)? */
 bool kernel_has_cookie(void);
+
+/* Can programs format an address as a name (bpf_snprintf, 5.13)? */
+bool kernel_has_snprintf(void);
+
+/*
+ * May programs read the kernel's memory with plain loads (bpf_rdonly_cast, 6.2)? The ids are those of the kernel's BTF:
+ * of that function and of struct sk_buff.
+ */
+bool kernel_try_direct_reads(u32 function_id, u32 skb_id);
 
 /* Can a CPU be sampled by the clock of perf events? 0 or the negative errno of the trial. */
 int kernel_try_perf_clock(void);

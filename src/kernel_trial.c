@@ -141,6 +141,31 @@ bool kernel_has_cookie(void)
 	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) == 1;
 }
 
+bool kernel_has_snprintf(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_snprintf, NULL) == 1;
+}
+
+/* BPF_PROG_TYPE_TRACING, fentry's, is not tried: it may call whatever raw tracepoints may. */
+bool kernel_try_direct_reads(u32 function_id, u32 skb_id)
+{
+	struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = (s32)skb_id},
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = (s32)function_id},
+		{.code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	static const enum bpf_prog_type types[] = {BPF_PROG_TYPE_KPROBE, BPF_PROG_TYPE_RAW_TRACEPOINT};
+	size_t i, n = sizeof(insns) / sizeof(*insns);
+	int err = 0;
+
+	for (i = 0; !err && i < sizeof(types) / sizeof(*types); i++)
+		err = close_trial(bpf_prog_load(types[i], "nt_trial", "GPL", insns, n, NULL));
+	return !err;
+}
+
 int kernel_try_perf_clock(void)
 {
 	struct perf_event_attr attr = {

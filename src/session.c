@@ -67,12 +67,17 @@ static int fail(int err, const char *what, const char *next)
 static int make_plan(struct session *session)
 {
 	int err = prepare(session->kernel, session->probes, session->options, &session->prepared);
+	struct kernel_abilities abilities;
 
 	if (err)
 		return err;
+	kernel_find_abilities(session->kernel, &abilities);
+	/* libbpf is going to read the same megabytes once more */
+	kernel_free(session->kernel);
+	session->kernel = NULL;
 	if (*session->stop)
 		return -EINTR;
-	err = tracer_load(session->kernel, &session->prepared.variables, session->options, session->prepared.plan,
+	err = tracer_load(&abilities, &session->prepared.variables, session->options, session->prepared.plan,
 			  &session->tracer);
 	if (err && !log_said())
 		fail(err, "cannot load programs", NULL);
@@ -317,9 +322,8 @@ static int finish(struct session *session, int err)
 	if (err == -EPIPE || written == -EPIPE)
 		return -EPIPE;
 	trace_totals_text(&totals, text, sizeof(text));
+	tracer_say_losses(session->tracer);
 	log_say("%s", text);
-	if (session->options->verbose)
-		tracer_say_losses(session->tracer);
 	if (written)
 		log_say("%s: %s; it can be read up to there", session->options->write, strerror(-written));
 	else if (err && !(session->out && err == out_error(session->out)))

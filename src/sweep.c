@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -278,4 +279,28 @@ int tracer_ifname(const struct tracer *tracer, u32 netns, u32 ifindex, char name
 	memcpy(name, value.name, sizeof(value.name));
 	name[sizeof(value.name) - 1] = 0;
 	return 0;
+}
+
+/* "ip_rcv+0x12/0x80 [module]": without the function's size, which nobody asks for. */
+static void drop_size(char *text)
+{
+	char *size = strchr(text, '/');
+
+	if (size)
+		memmove(size, size + strcspn(size, " "), strlen(size + strcspn(size, " ")) + 1);
+}
+
+int tracer_symbol(const struct tracer *tracer, u64 address, char *text, size_t size)
+{
+	struct nettrace_bpf__bss *bss = tracer->skel->bss;
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (tracer->symbol_fd < 0)
+		return -EOPNOTSUPP;
+	bss->symbol_address = address;
+	if (bpf_prog_test_run_opts(tracer->symbol_fd, &opts))
+		return -EOPNOTSUPP;
+	snprintf(text, size, "%s", bss->symbol_text);
+	drop_size(text);
+	return strchr(text, '+') ? 0 : -ENOENT; /* of an unknown address it says the number */
 }

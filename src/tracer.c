@@ -67,6 +67,11 @@ static int choose_program(struct tracer *tracer, const char *name, const struct 
 	return 0;
 }
 
+static struct bpf_program *symbol_program(const struct tracer *tracer)
+{
+	return bpf_object__find_program_by_name(tracer->skel->obj, "name_symbol");
+}
+
 /* Load what the plan attaches and nothing else: on 5.10 one unsupported program fails them all. */
 static int choose_programs(struct tracer *tracer)
 {
@@ -94,10 +99,12 @@ static int choose_programs(struct tracer *tracer)
 		if (tracer->plan->backend == BACKEND_KPROBE_MULTI && row_of(tracer, i)->kind == PROBE_FN)
 			bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
 	}
+	if (kernel_has_snprintf())
+		bpf_program__set_autoload(symbol_program(tracer), true);
 	return 0;
 }
 
-static void freeze_options(struct tracer *tracer, const struct kernel *kernel,
+static void freeze_options(struct tracer *tracer, const struct kernel_abilities *abilities,
 			   const struct kernel_variables *variables, const struct options *options)
 {
 	struct nettrace_bpf__rodata *rodata = tracer->skel->rodata;
@@ -118,7 +125,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel *kernel,
 	rodata->address_of_preempt_count = variables->preempt_count;
 	rodata->address_of_pcpu_hot = variables->pcpu_hot;
 	rodata->address_of_per_cpu_offset = variables->per_cpu_offset;
-	rodata->kfree_skb_has_reason = kernel_has_drop_reason(kernel);
+	rodata->kfree_skb_has_reason = abilities->drop_reason;
 	rodata->has_cookie = tracer->plan->backend != BACKEND_TRACEPOINT && kernel_has_cookie();
 }
 
@@ -185,7 +192,7 @@ static int make_rings(struct tracer *tracer)
 			       &tracer->source);
 }
 
-static int tracer_open(struct tracer *tracer, const struct options *options)
+static int tracer_open(struct tracer *tracer, bool direct_reads, const struct options *options)
 {
 	tracer->n_cpus = libbpf_num_possible_cpus();
 	if (tracer->n_cpus < 1)
@@ -198,7 +205,7 @@ static int tracer_open(struct tracer *tracer, const struct options *options)
 	if (!tracer->ring_fds || !tracer->links)
 		return -ENOMEM;
 	memset(tracer->ring_fds, 0xff, (size_t)tracer->n_cpus * sizeof(int));
-	tracer->skel = nettrace_bpf__open();
+	tracer->skel = bpf_objects_open(tracer->plan->backend == BACKEND_FENTRY, direct_reads);
 	if (!tracer->skel)
 		return -errno;
 	return bpf_map__set_max_entries(tracer->skel->maps.rings, (u32)tracer->n_cpus);
@@ -216,7 +223,7 @@ static void say_refused(int err)
 		why);
 }
 
-int tracer_load(const struct kernel *kernel, const struct kernel_variables *variables,
+int tracer_load(const struct kernel_abilities *abilities, const struct kernel_variables *variables,
 		const struct options *options, const struct probe_plan *plan, struct tracer **ret_tracer)
 {
 	struct tracer *tracer = calloc(1, sizeof(*tracer));
@@ -226,18 +233,19 @@ int tracer_load(const struct kernel *kernel, const struct kernel_variables *vari
 		return -ENOMEM;
 	tracer->plan = plan;
 	tracer->n_skipped = plan->n_skipped;
-	err = tracer_open(tracer, options);
+	err = tracer_open(tracer, abilities->direct_reads, options);
 	if (!err)
 		err = choose_programs(tracer);
 	if (err)
 		goto fail;
-	tracer->misses_counted = kernel_counts_misses(kernel);
-	freeze_options(tracer, kernel, variables, options);
+	tracer->misses_counted = abilities->counts_misses;
+	freeze_options(tracer, abilities, variables, options);
 	err = nettrace_bpf__load(tracer->skel);
 	if (err) {
 		say_refused(err);
 		goto fail;
 	}
+	tracer->symbol_fd = bpf_program__fd(symbol_program(tracer));
 	find_ksoftirqds(tracer->skel->bss, tracer->n_cpus);
 	err = make_rings(tracer);
 	if (err)

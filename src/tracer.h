@@ -24,7 +24,7 @@ struct tracer_losses {
  * Load the programs that the plan attaches, with the filter frozen in. 0 or
  * negative errno; the reason has then been said on stderr. The plan must outlive the tracer.
  */
-int tracer_load(const struct kernel *kernel, const struct kernel_variables *variables,
+int tracer_load(const struct kernel_abilities *abilities, const struct kernel_variables *variables,
 		const struct options *options, const struct probe_plan *plan, struct tracer **ret_tracer);
 
 /* The least that --buffer may ask for on this machine: every CPU has a ring of its own. */
@@ -59,6 +59,12 @@ struct source_ring *tracer_source(struct tracer *tracer);
  * 0, or -ENOENT if none was there.
  */
 int tracer_ifname(const struct tracer *tracer, u32 netns, u32 ifindex, char name[16]);
+
+/*
+ * What the kernel calls an address, as "ip_rcv+0x12 [module]". 0; -ENOENT if it has no name for it; -EOPNOTSUPP if
+ * this kernel cannot be asked (before 5.13).
+ */
+int tracer_symbol(const struct tracer *tracer, u64 address, char *text, size_t size);
 
 /* Totals so far. Cheap enough for once a second. */
 void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_losses);

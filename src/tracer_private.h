@@ -5,7 +5,7 @@
 
 #include "tracer.h"
 
-#include "nettrace.skel.h" /* its structures use the types above */
+#include "bpf_objects.h"
 
 struct tracer {
 	const struct probe_plan *plan;
@@ -16,6 +16,7 @@ struct tracer {
 	int row_errors[NT_PROBE_MAX]; /* of attaching; 0: attached, or never tried */
 	int n_cpus;
 	bool misses_counted;
+	int symbol_fd; /* of the program that names addresses, negative: the kernel does not have what it needs */
 	size_t ring_bytes;
 	int *ring_fds;
 	struct source_ring *source;

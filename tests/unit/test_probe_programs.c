@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Does each program that a plan may name exist? Looked up in the BPF object that was built, in its
- * table of symbols, and with the section that tells libbpf what the program attaches to.
+ * Does each program that a plan may name exist? Looked up in the BPF objects that were built, in their
+ * tables of symbols, and with the section that tells libbpf what the program attaches to.
  */
 #include "plan_kit.h"
 
@@ -9,36 +9,53 @@
 
 #define ARGS_MAX 12 /* more than any function has */
 
-static char *object;
-static size_t object_bytes;
+enum { KPROBES, FENTRY, OBJECTS };
 
-/* The object is where the test is. */
+static char *objects[OBJECTS];
+static const char *object; /* the one that is looked into */
+
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *bytes;
+	size_t n;
+
+	if (!file || fseek(file, 0, SEEK_END))
+		return NULL;
+	n = (size_t)ftell(file);
+	rewind(file);
+	bytes = malloc(n);
+	if (!bytes || fread(bytes, 1, n, file) != n || fclose(file))
+		return NULL;
+	return bytes;
+}
+
+/* The objects are where the test is. */
 static int load(void **state)
 {
+	static const char *const names[OBJECTS] = {"/nettrace.bpf.o", "/nettrace_fentry.bpf.o"};
 	char path[4096];
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 32);
-	FILE *file;
 
 	(void)state;
 	if (length < 0)
 		return -1;
 	path[length] = 0;
-	strcpy(strrchr(path, '/'), "/nettrace.bpf.o");
-	file = fopen(path, "r");
-	if (!file || fseek(file, 0, SEEK_END))
-		return -1;
-	object_bytes = (size_t)ftell(file);
-	rewind(file);
-	object = malloc(object_bytes);
-	if (!object || fread(object, 1, object_bytes, file) != object_bytes)
-		return -1;
-	return fclose(file);
+	for (size_t i = 0; i < OBJECTS; i++) {
+		strcpy(strrchr(path, '/'), names[i]);
+		objects[i] = read_file(path);
+		if (!objects[i])
+			return -1;
+	}
+	object = objects[KPROBES];
+	return 0;
 }
 
 static int unload(void **state)
 {
 	(void)state;
-	free(object);
+	for (size_t i = 0; i < OBJECTS; i++)
+		free(objects[i]);
 	return 0;
 }
 
@@ -92,6 +109,7 @@ static void expect_programs(enum backend backend, const struct probe_table *prob
 {
 	const char *kind = backend == BACKEND_FENTRY ? "fentry" : "kprobe";
 
+	object = objects[backend == BACKEND_FENTRY ? FENTRY : KPROBES];
 	for (int arg = PROBE_ARG_UNKNOWN; arg < ARGS_MAX; arg++) {
 		for (unsigned int i = 0; i < probe_table_count(probes); i++) {
 			/* it is not asked about pointers to packets */
@@ -150,8 +168,10 @@ static void one_class_each(void **state)
 static void lookup(void **state)
 {
 	(void)state;
+	object = objects[KPROBES];
 	assert_string_equal(section_of("fn_plain_arg4"), "kprobe");
 	assert_string_equal(section_of("tp_kfree_skb"), "raw_tp/kfree_skb");
+	assert_null(section_of("fx_ip_rcv"));
 	assert_null(section_of("fn_seek_arg4"));
 	assert_null(section_of("plain_arg4"));
 	assert_null(section_of(""));

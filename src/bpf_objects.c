@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "bpf_objects.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "nettrace_direct.skel.h"
+#include "nettrace_fentry.skel.h"
+#include "nettrace_fentry_direct.skel.h"
+
+static const void *object_bytes(bool fentry, bool direct, size_t *ret_bytes)
+{
+	if (fentry)
+		return direct ? nettrace_fentry_direct_bpf__elf_bytes(ret_bytes) :
+				nettrace_fentry_bpf__elf_bytes(ret_bytes);
+	return direct ? nettrace_direct_bpf__elf_bytes(ret_bytes) : nettrace_bpf__elf_bytes(ret_bytes);
+}
+
+struct nettrace_bpf *bpf_objects_open(bool fentry, bool direct)
+{
+	struct nettrace_bpf *skel = calloc(1, sizeof(*skel));
+	int err;
+
+	if (!skel) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	err = nettrace_bpf__create_skeleton(skel);
+	if (!err) {
+		skel->skeleton->data = object_bytes(fentry, direct, &skel->skeleton->data_sz);
+		skel->skeleton->prog_cnt = 0; /* programs differ, and are found by name */
+		err = bpf_object__open_skeleton(skel->skeleton, NULL);
+	}
+	if (!err)
+		return skel;
+	nettrace_bpf__destroy(skel);
+	errno = -err;
+	return NULL;
+}
