@@ -37,7 +37,7 @@ PURE := options options_table options_values options_help filter digits out reas
 	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace pipeline \
 	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
 	perfetto_cpus perfetto_trace render_perfetto pcapng render_pcapng
-LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer bpf_objects detach sweep source_ring log
+LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer bpf_objects detach sweep shelves source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -105,7 +105,7 @@ $(PERFETTO:%=$(BUILD)/%.o) $(PERFETTO:%=$(BUILD)/san/%.o): $(BUILD)/perfetto.pb-
 BPF_OBJECTS := nettrace nettrace_direct nettrace_fentry nettrace_fentry_direct
 BPF_DEFINES = $(if $(findstring _fentry,$*),-DNT_FENTRY) $(if $(findstring _direct,$*),-DNT_DIRECT)
 
-$(BUILD)/tracer.o $(BUILD)/sweep.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
+$(BUILD)/tracer.o $(BUILD)/sweep.o $(BUILD)/shelves.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)

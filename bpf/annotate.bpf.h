@@ -16,50 +16,50 @@ const volatile bool kfree_skb_has_reason = false;
 		struct nt_anno_##NAME payload; \
 	} *name
 
-static __always_inline void *annotation_reserve(struct nt_event *ev, u32 record_bytes, u16 type, u16 size)
+static __always_inline void *annotation_reserve(struct emit *emit, u32 record_bytes, u16 type, u16 size)
 {
-	struct nt_annotation *record = emit_reserve(ev, record_bytes);
+	struct nt_annotation *record = emit_reserve(emit, record_bytes);
 
 	if (!record)
 		return NULL;
-	record->ev.kind = (ev->kind & ~NT_KIND_MASK) | NT_ANNOTATION;
+	record->ev.kind = (emit->ev.kind & ~NT_KIND_MASK) | NT_ANNOTATION;
 	record->type = type;
 	record->size_bytes = size;
 	record->reserved = 0;
 	return record;
 }
 
-#define RESERVE(record, NAME, ev) \
-	annotation_reserve(ev, sizeof(*record), NT_ANNO_##NAME, sizeof(record->payload))
+#define RESERVE(record, NAME, emit) \
+	annotation_reserve(emit, sizeof(*record), NT_ANNO_##NAME, sizeof(record->payload))
 
-static __always_inline bool annotate_hook(struct nt_event *ev, struct nf_hook_state *state)
+static __always_inline bool annotate_hook(struct emit *emit, struct nf_hook_state *state)
 {
-	ANNOTATION_RECORD(HOOK, record) = RESERVE(record, HOOK, ev);
+	ANNOTATION_RECORD(HOOK, record) = RESERVE(record, HOOK, emit);
 
 	if (!record)
 		return false;
 	record->payload.family = READ(state, pf);
 	record->payload.hook = READ(state, hook);
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
-static __always_inline bool annotate_drop(struct nt_event *ev, u64 location, u32 reason, bool in_xmit)
+static __always_inline bool annotate_drop(struct emit *emit, u64 location, u32 reason, bool in_xmit)
 {
-	ANNOTATION_RECORD(DROP, record) = RESERVE(record, DROP, ev);
+	ANNOTATION_RECORD(DROP, record) = RESERVE(record, DROP, emit);
 
 	if (!record)
 		return false;
 	record->payload.location = location;
 	record->payload.reason = reason;
 	record->payload.in_xmit = in_xmit;
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
-static __always_inline bool annotate_task(struct nt_event *ev)
+static __always_inline bool annotate_task(struct emit *emit)
 {
-	ANNOTATION_RECORD(TASK, record) = RESERVE(record, TASK, ev);
+	ANNOTATION_RECORD(TASK, record) = RESERVE(record, TASK, emit);
 	u64 pid_tgid = bpf_get_current_pid_tgid();
 
 	if (!record)
@@ -67,13 +67,13 @@ static __always_inline bool annotate_task(struct nt_event *ev)
 	record->payload.pid = pid_tgid >> 32;
 	record->payload.tid = (u32)pid_tgid;
 	bpf_get_current_comm(record->payload.comm, sizeof(record->payload.comm));
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
-static __always_inline bool annotate_stack(struct nt_event *ev, void *ctx)
+static __always_inline bool annotate_stack(struct emit *emit, void *ctx)
 {
-	ANNOTATION_RECORD(STACK, record) = RESERVE(record, STACK, ev);
+	ANNOTATION_RECORD(STACK, record) = RESERVE(record, STACK, emit);
 	u64 *frames;
 	long bytes;
 	u32 i;
@@ -85,34 +85,34 @@ static __always_inline bool annotate_stack(struct nt_event *ev, void *ctx)
 	for (i = 0; i < sizeof(record->payload.frames) / sizeof(*frames); i++)
 		if ((s64)(i * sizeof(*frames)) >= bytes)
 			frames[i] = 0;
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
-static __always_inline bool annotate_origin(struct nt_event *ev, u64 ts_ns, u32 probe)
+static __always_inline bool annotate_origin(struct emit *emit, u64 ts_ns, u32 probe)
 {
-	ANNOTATION_RECORD(ORIGIN, record) = RESERVE(record, ORIGIN, ev);
+	ANNOTATION_RECORD(ORIGIN, record) = RESERVE(record, ORIGIN, emit);
 
 	if (!record)
 		return false;
 	record->payload.ts_ns = ts_ns;
 	record->payload.probe = probe;
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
 _Static_assert(sizeof(struct nt_anno_PARENT) == sizeof(struct nt_anno_MERGE), "both name another packet");
 
 /* PARENT or MERGE */
-static __always_inline bool annotate_link(struct nt_event *ev, u16 type, u64 skb, u32 id)
+static __always_inline bool annotate_link(struct emit *emit, u16 type, u64 skb, u32 id)
 {
-	ANNOTATION_RECORD(MERGE, record) = annotation_reserve(ev, sizeof(*record), type, sizeof(record->payload));
+	ANNOTATION_RECORD(MERGE, record) = annotation_reserve(emit, sizeof(*record), type, sizeof(record->payload));
 
 	if (!record)
 		return false;
 	record->payload.skb = skb;
 	record->payload.id = id;
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
@@ -140,9 +140,9 @@ static __always_inline void *read_pointer(const void *from)
 	return (void *)read_u64((u64)from);
 }
 
-static __always_inline bool annotate_chain(struct nt_event *ev, void *address)
+static __always_inline bool annotate_chain(struct emit *emit, void *address)
 {
-	ANNOTATION_RECORD(TABLE, record) = RESERVE(record, TABLE, ev);
+	ANNOTATION_RECORD(TABLE, record) = RESERVE(record, TABLE, emit);
 	struct nft_chain_v5_10 *old = address;
 	struct nft_chain *chain = address;
 
@@ -159,14 +159,14 @@ static __always_inline bool annotate_chain(struct nt_event *ev, void *address)
 		reject_garbage(record->payload.table, sizeof(record->payload.table));
 		reject_garbage(record->payload.chain, sizeof(record->payload.chain));
 	}
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
 /* iptables' chains are its hooks; the hook comes from the nf_hook_state. */
-static __always_inline bool annotate_xtable(struct nt_event *ev, void *address, struct nf_hook_state *state)
+static __always_inline bool annotate_xtable(struct emit *emit, void *address, struct nf_hook_state *state)
 {
-	ANNOTATION_RECORD(XTABLE, record) = RESERVE(record, XTABLE, ev);
+	ANNOTATION_RECORD(XTABLE, record) = RESERVE(record, XTABLE, emit);
 	struct xt_table *table = address;
 
 	if (!record)
@@ -177,7 +177,7 @@ static __always_inline bool annotate_xtable(struct nt_event *ev, void *address, 
 	else
 		read_name(record->payload.table, sizeof(record->payload.table), address + XT_TABLE_NAME_V5_10);
 	reject_garbage(record->payload.table, sizeof(record->payload.table));
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 

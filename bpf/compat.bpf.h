@@ -5,6 +5,7 @@
 
 #include "event.h"
 #include "read.bpf.h"
+#include "track_abi.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -55,8 +56,6 @@ struct nft_chain_v5_10 {
 const volatile u64 address_of_preempt_count = 0;
 const volatile u64 address_of_pcpu_hot = 0;
 const volatile u64 address_of_per_cpu_offset = 0;
-
-#define NT_MAX_CPUS 1024
 
 /* Where each CPU's variables are, from __per_cpu_offset[], read at the CPU's first hit. */
 u64 per_cpu_base[NT_MAX_CPUS] = {};

@@ -11,39 +11,67 @@
 #define NT_EMIT_BPF_H
 
 #include "compat.bpf.h"
+#include "ring.bpf.h"
+#include "shelf.bpf.h"
 #include "track.bpf.h"
 
-struct ring {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024); /* userspace sets the size that the budget allows */
+/* A record on its way: its header, and the shelf that holds it until it is written; NULL: a ring does. */
+struct emit {
+	struct nt_event ev;
+	struct nt_shelf *shelf;
+	u32 size;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1); /* userspace: one per possible CPU */
-	__type(key, u32);
-	__array(values, struct ring);
-} rings SEC(".maps");
-
-static __always_inline void *emit_reserve(struct nt_event *ev, u32 size)
+/* With --min-latency: room on the journey's shelf, or NULL. */
+static __always_inline void *emit_shelf(struct emit *emit, u32 size)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	void *ring = bpf_map_lookup_elem(&rings, &cpu);
-	void *record = ring ? bpf_ringbuf_reserve(ring, size, 0) : NULL;
+	struct nt_shelf *shelf = shelf_of(emit->ev.skb_id);
+	u64 now_ns = emit->ev.ts_ns ?: bpf_ktime_get_ns();
+	void *record;
+	bool lost = false;
 
-	if (!record) {
-		count_loss(ev->probe, NT_LOSS_RING);
+	emit->shelf = NULL;
+	if (!shelf)
 		return NULL;
-	}
-	if (!ev->ts_ns)
-		ev->ts_ns = bpf_ktime_get_ns();
-	__builtin_memcpy(record, ev, sizeof(*ev));
+	record = shelf_reserve(shelf, &emit->ev, size, now_ns, &lost);
+	if (lost)
+		emit->ev.kind |= NT_F_LOST;
+	if (!record)
+		return NULL;
+	emit->ev.ts_ns = now_ns;
+	emit->shelf = shelf;
+	emit->size = size;
+	__builtin_memcpy(record, &emit->ev, sizeof(emit->ev));
 	return record;
 }
 
-static __always_inline void emit_commit(void *record)
+static __always_inline void *emit_reserve(struct emit *emit, u32 size)
 {
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	void *ring, *record;
+
+	if (min_latency_ns) {
+		record = emit_shelf(emit, size);
+		if (record)
+			return record;
+	}
+	ring = ring_here();
+	record = ring ? bpf_ringbuf_reserve(ring, size, 0) : NULL;
+	if (!record) {
+		count_loss(emit->ev.probe, NT_LOSS_RING);
+		return NULL;
+	}
+	if (!emit->ev.ts_ns)
+		emit->ev.ts_ns = bpf_ktime_get_ns();
+	__builtin_memcpy(record, &emit->ev, sizeof(emit->ev));
+	return record;
+}
+
+static __always_inline void emit_commit(struct emit *emit, void *record)
+{
+	if (min_latency_ns && emit->shelf)
+		shelf_commit(emit->shelf, record, emit->size);
+	else
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
 /* Names of the interfaces that packets were seen on, for userspace; one that is renamed keeps its first. */
@@ -86,9 +114,12 @@ static __always_inline void refresh_device(struct sk_buff *skb, struct nt_tracke
 		t->netns = READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-static __always_inline void fill_event(struct nt_event *ev, struct sk_buff *skb, u32 probe,
-				       const struct nt_tracked *t)
+static __always_inline void emit_begin(struct emit *emit, struct sk_buff *skb, u32 probe, const struct nt_tracked *t)
 {
+	struct nt_event *ev = &emit->ev;
+
+	emit->shelf = NULL;
+	emit->size = 0;
 	ev->ts_ns = 0;
 	ev->skb = (u64)skb;
 	ev->skb_id = t->id;
@@ -136,14 +167,14 @@ static __always_inline void capture_bytes(struct nt_snapshot *record, struct sk_
 }
 
 /* `more`: another record of this event follows. The last one tells the end. */
-static __always_inline bool emit_snapshot(struct nt_event *ev, struct sk_buff *skb, u32 flags, bool more)
+static __always_inline bool emit_snapshot(struct emit *emit, struct sk_buff *skb, u32 flags, bool more)
 {
-	struct nt_snapshot *record = emit_reserve(ev, sizeof(*record));
+	struct nt_snapshot *record = emit_reserve(emit, sizeof(*record));
 	struct skb_shared_info *shared;
 
 	if (!record)
 		return false;
-	record->ev.kind = (ev->kind & ~(NT_KIND_MASK | (more ? NT_F_END | NT_F_SHARED : 0))) | NT_SNAPSHOT;
+	record->ev.kind = (emit->ev.kind & ~(NT_KIND_MASK | (more ? NT_F_END | NT_F_SHARED : 0))) | NT_SNAPSHOT;
 	record->len_bytes = length_from_network(skb, flags);
 	record->transport = NT_NO_LAYER;
 	record->protocol = READ(skb, protocol);
@@ -152,31 +183,31 @@ static __always_inline bool emit_snapshot(struct nt_event *ev, struct sk_buff *s
 	shared = shared_info(skb, READ_ADDRESS(skb, head));
 	record->gso_segments = READ(shared, gso_segs);
 	capture_bytes(record, skb, flags);
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
-static __always_inline bool emit_event(struct nt_event *ev)
+static __always_inline bool emit_event(struct emit *emit)
 {
-	void *record = emit_reserve(ev, sizeof(*ev));
+	void *record = emit_reserve(emit, sizeof(emit->ev));
 
 	if (!record)
 		return false;
-	emit_commit(record);
+	emit_commit(emit, record);
 	return true;
 }
 
 /* Tell that a journey ended without its end having been seen. */
-static __always_inline void emit_reused(struct nt_event *ev)
+static __always_inline void emit_reused(struct emit *emit)
 {
-	struct nt_end *record = emit_reserve(ev, sizeof(*record));
+	struct nt_end *record = emit_reserve(emit, sizeof(*record));
 
 	if (!record)
 		return;
-	record->ev.kind = (ev->kind & ~NT_KIND_MASK) | NT_END;
+	record->ev.kind = (emit->ev.kind & ~NT_KIND_MASK) | NT_END;
 	record->how = NT_END_REUSED;
 	record->into = 0;
-	emit_commit(record);
+	emit_commit(emit, record);
 }
 
 #endif

@@ -70,7 +70,7 @@ static __always_inline int on_kfree_skb(u64 *ctx)
 	struct hit hit;
 
 	if (free_open(&hit, ctx, (struct sk_buff *)ctx[0], NT_PROBE_kfree_skb, true))
-		annotate_drop(&hit.ev, ctx[1], kfree_skb_has_reason ? (u32)ctx[2] : NT_DROP_REASON_UNKNOWN,
+		annotate_drop(&hit.emit, ctx[1], kfree_skb_has_reason ? (u32)ctx[2] : NT_DROP_REASON_UNKNOWN,
 			      in_xmit(ctx[0]));
 	return 0;
 }

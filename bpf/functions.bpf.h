@@ -81,7 +81,7 @@ static __always_inline int on_merge(void *ctx, u32 probe, struct sk_buff *into, 
 	other = find_tracked(into);
 	probe = probe_here(ctx, probe);
 	if (hit_open(&hit, ctx, skb, probe_flags[probe] & (NT_P_AT_DATA | NT_P_NO_DEV), probe, t, true))
-		hit.sent = annotate_link(&hit.ev, NT_ANNO_MERGE, (u64)into, other ? other->id : 0);
+		hit.sent = annotate_link(&hit.emit, NT_ANNO_MERGE, (u64)into, other ? other->id : 0);
 	hit_close(&hit);
 	return 0;
 }
@@ -119,7 +119,7 @@ static __always_inline int on_hook(void *ctx, u32 probe, struct sk_buff *skb, st
 		return 0;
 	barrier_var(flags); /* or the compiler makes two ways of it, one with registers that are never set */
 	if (hit_open(&hit, ctx, skb, flags, probe_here(ctx, probe), t, true))
-		hit.sent = annotate_hook(&hit.ev, state);
+		hit.sent = annotate_hook(&hit.emit, state);
 	hit_close(&hit);
 	return 0;
 }
@@ -134,7 +134,7 @@ static __always_inline int on_chain(void *ctx, u32 probe, void *pkt, void *chain
 	if (!t)
 		return 0;
 	if (hit_open(&hit, ctx, skb, 0, probe_here(ctx, probe), t, true))
-		hit.sent = annotate_chain(&hit.ev, chain);
+		hit.sent = annotate_chain(&hit.emit, chain);
 	hit_close(&hit);
 	return 0;
 }
@@ -163,7 +163,7 @@ static __always_inline int on_xtable(void *ctx, u32 probe, void *first, void *se
 	if (!t)
 		return 0;
 	if (hit_open(&hit, ctx, skb, 0, probe_here(ctx, probe), t, true))
-		hit.sent = annotate_xtable(&hit.ev, table, state);
+		hit.sent = annotate_xtable(&hit.emit, table, state);
 	hit_close(&hit);
 	return 0;
 }

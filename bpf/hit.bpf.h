@@ -94,19 +94,19 @@ static __always_inline void forget(struct sk_buff *skb, u64 head, u32 probe, con
 {
 	struct nt_tracked stale = {};
 	struct nt_held *held;
-	struct nt_event ev;
+	struct emit emit;
 
 	if (t) {
-		fill_event(&ev, skb, probe, t);
-		ev.kind |= track_end(skb, t) ? NT_F_SHARED : 0;
+		emit_begin(&emit, skb, probe, t);
+		emit.ev.kind |= track_end(skb, t) ? NT_F_SHARED : 0;
 	} else {
 		held = bpf_map_lookup_elem(&heads, &head);
 		stale.id = held ? held->id : 0;
-		fill_event(&ev, NULL, probe, &stale); /* no skb: whoever was awaited on this head */
+		emit_begin(&emit, NULL, probe, &stale); /* no skb: whoever was awaited on this head */
 		head_delete(head);
 	}
-	if (ev.skb_id)
-		emit_reused(&ev);
+	if (emit.ev.skb_id)
+		emit_reused(&emit);
 }
 
 /* Keep what was read of the header, if anything was. */
@@ -180,7 +180,10 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	if (!piece && !filter_wants(&flow))
 		return NULL;
 	t = track_start((u64)skb, head, print, probe);
-	if (t && piece)
+	if (!t)
+		return NULL;
+	shelf_begin(t->id, origins_begin(skb) ?: t->last_ns, probe);
+	if (piece)
 		t->flags |= NT_T_PIECE;
 	track_header(t, print, network, &flow);
 	return t;
@@ -188,7 +191,7 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 
 /* A hit on a packet of ours, between finding its journey and having sent its event. */
 struct hit {
-	struct nt_event ev;
+	struct emit emit;
 	void *ctx;
 	struct nt_tracked *t; /* NULL once the skb has ended */
 	u32 flags;
@@ -197,7 +200,7 @@ struct hit {
 };
 
 /* Where the packet comes from, told once, with its first event. */
-static __always_inline void tell_origins(struct hit *hit, struct nt_event *ev, struct sk_buff *skb)
+static __always_inline void tell_origins(struct hit *hit, struct emit *emit, struct sk_buff *skb)
 {
 	struct origins *o = origins_of(skb);
 	u32 i;
@@ -206,19 +209,19 @@ static __always_inline void tell_origins(struct hit *hit, struct nt_event *ev, s
 		return;
 #pragma unroll
 	for (i = 0; i < ORIGINS_MAX; i++)
-		if (i < o->n && !annotate_origin(ev, o->events[i].ts_ns, o->events[i].probe))
+		if (i < o->n && !annotate_origin(emit, o->events[i].ts_ns, o->events[i].probe))
 			hit->lost = true;
 	o->n = 0;
 }
 
-static __always_inline void tell_parent(struct hit *hit, struct nt_event *ev)
+static __always_inline void tell_parent(struct hit *hit, struct emit *emit)
 {
 	struct cut *cut = cut_here();
 
 	if (!cut)
 		return;
 	cut->left -= cut->left != 0;
-	if (!annotate_link(ev, NT_ANNO_PARENT, cut->skb, cut->id))
+	if (!annotate_link(emit, NT_ANNO_PARENT, cut->skb, cut->id))
 		hit->lost = true;
 }
 
@@ -229,24 +232,24 @@ static __always_inline bool tells_task(const struct hit *hit)
 		return want_task == TASK_ALWAYS;
 	if (!(hit->flags & NT_P_TASK))
 		return false;
-	return hit->ev.context == NT_CTX_TASK || (hit->ev.context == NT_CTX_UNKNOWN && !(hit->flags & NT_P_START));
+	return hit->emit.ev.context == NT_CTX_TASK || (hit->emit.ev.context == NT_CTX_UNKNOWN && !(hit->flags & NT_P_START));
 }
 
 /* More about the event than its one record says, in records of their own that never end the packet. */
 static __always_inline void tell_more(struct hit *hit, struct sk_buff *skb, u32 flags, u32 state)
 {
-	struct nt_event ev = hit->ev;
+	struct emit emit = hit->emit;
 
-	ev.kind &= ~(NT_F_END | NT_F_SHARED | NT_F_START);
+	emit.ev.kind &= ~(NT_F_END | NT_F_SHARED | NT_F_START);
 	if ((flags & NT_P_START) && (state & NT_T_NEW))
-		tell_origins(hit, &ev, skb);
+		tell_origins(hit, &emit, skb);
 	if ((flags & NT_P_START) && (state & NT_T_PIECE))
-		tell_parent(hit, &ev);
-	if (tells_task(hit) && !annotate_task(&ev))
+		tell_parent(hit, &emit);
+	if (tells_task(hit) && !annotate_task(&emit))
 		hit->lost = true;
-	if (want_stack && !annotate_stack(&ev, hit->ctx))
+	if (want_stack && !annotate_stack(&emit, hit->ctx))
 		hit->lost = true;
-	hit->ev.ts_ns = ev.ts_ns;
+	hit->emit.ev.ts_ns = emit.ev.ts_ns;
 }
 
 /*
@@ -265,12 +268,12 @@ static __always_inline bool hit_open(struct hit *hit, void *ctx, struct sk_buff 
 		return false;
 	if (!(flags & (NT_P_END | NT_P_NO_DEV)))
 		refresh_device(skb, t);
-	fill_event(&hit->ev, skb, probe, t);
+	emit_begin(&hit->emit, skb, probe, t);
 	state = t->flags;
 	if (state & NT_T_NEW)
-		hit->ev.kind |= NT_F_START;
+		hit->emit.ev.kind |= NT_F_START;
 	if (flags & NT_P_END)
-		hit->ev.kind |= NT_F_END | (track_end(skb, t) ? NT_F_SHARED : 0);
+		hit->emit.ev.kind |= NT_F_END | (track_end(skb, t) ? NT_F_SHARED : 0);
 	else
 		hit->t = t;
 	hit->ctx = ctx;
@@ -278,12 +281,12 @@ static __always_inline bool hit_open(struct hit *hit, void *ctx, struct sk_buff 
 	hit->sent = true;
 	hit->lost = false;
 	if (state & (NT_T_NEW | NT_T_RESHOW)) {
-		hit->sent = emit_snapshot(&hit->ev, skb, flags, annotated || (flags & NT_P_END));
-		hit->ev.kind &= ~NT_F_START; /* told, or to be told by the next event */
+		hit->sent = emit_snapshot(&hit->emit, skb, flags, annotated || (flags & NT_P_END));
+		hit->emit.ev.kind &= ~NT_F_START; /* told, or to be told by the next event */
 	}
 	tell_more(hit, skb, flags, state);
 	if (!annotated && (!(state & (NT_T_NEW | NT_T_RESHOW)) || (flags & NT_P_END)))
-		hit->sent = emit_event(&hit->ev);
+		hit->sent = emit_event(&hit->emit);
 	return hit->sent || (flags & NT_P_END);
 }
 
@@ -294,7 +297,7 @@ static __always_inline void hit_close(struct hit *hit)
 
 	if (!t)
 		return;
-	t->last_ns = hit->ev.ts_ns ?: t->last_ns;
+	t->last_ns = hit->emit.ev.ts_ns ?: t->last_ns;
 	if (hit->sent)
 		t->flags &= ~(NT_T_NEW | NT_T_LOST | NT_T_RESHOW | NT_T_PIECE);
 	if (!hit->sent || hit->lost)

@@ -95,6 +95,14 @@ static __always_inline struct origins *origins_of(struct sk_buff *skb)
 	return o && o->n && o->sk == READ_ADDRESS(skb, sk) ? o : NULL;
 }
 
+/* When the packet passed the first of them, or 0. */
+static __always_inline u64 origins_begin(struct sk_buff *skb)
+{
+	struct origins *o = origins_of(skb);
+
+	return o ? o->events[0].ts_ns : 0;
+}
+
 static __always_inline struct cut *cut_here(void)
 {
 	u32 zero = 0;

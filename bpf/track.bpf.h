@@ -68,12 +68,17 @@ struct {
 	__type(value, struct nt_losses);
 } losses SEC(".maps");
 
-static __always_inline void count_loss(u32 probe, enum nt_loss_cause cause)
+static __always_inline void count_losses(u32 probe, enum nt_loss_cause cause, u32 n)
 {
 	struct nt_losses *loss = bpf_map_lookup_elem(&losses, &probe);
 
 	if (loss)
-		__sync_fetch_and_add(&loss->by_cause[cause], 1);
+		__sync_fetch_and_add(&loss->by_cause[cause], n);
+}
+
+static __always_inline void count_loss(u32 probe, enum nt_loss_cause cause)
+{
+	count_losses(probe, cause, 1);
 }
 
 static __always_inline bool maybe_tracked(u64 skb)

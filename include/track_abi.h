@@ -3,7 +3,7 @@
 #ifndef NT_TRACK_ABI_H
 #define NT_TRACK_ABI_H
 
-#include "types.h"
+#include "event.h"
 
 /* A plain hash that refuses when full: an LRU would evict unseen and leave the prefilter's counts behind. */
 #define NT_TRACKED_MAX 65536
@@ -41,6 +41,45 @@ enum nt_want_task {
 	TASK_NEVER,
 	TASK_AT_ENDS, /* where it sends or reads the packet: --pid */
 	TASK_ALWAYS   /* --detail */
+};
+
+/* What is kept by CPU in an array has room for so many. */
+#define NT_MAX_CPUS 1024
+
+/* By CPU, with --min-latency. */
+struct nt_shelf_counts {
+	u64 fast;   /* journeys whose records were dropped */
+	u64 direct; /* journeys whose records were sent at once: no shelf was free */
+};
+
+/*
+ * Records of a journey that wait for it to become slow, sent as one record of a ring. Of this kind is
+ * none beyond the ring: the reader takes it apart.
+ */
+#define NT_KIND_BATCH 15
+#define NT_SHELF_BYTES 4096
+#define NT_SHELVES 1024
+
+struct nt_batch_entry {
+	u32 size_bytes; /* of the record behind it; the next entry begins at a multiple of 8 */
+	u32 cpu;
+};
+
+struct nt_batch {
+	struct nt_event ev;
+	u32 used_bytes;
+	u32 records;
+	u8 bytes[NT_SHELF_BYTES]; /* struct nt_batch_entry and its record, again and again */
+};
+
+struct nt_shelf {
+	u64 start_ns; /* of the journey */
+	u64 claimant;
+	u32 id; /* 0: free */
+	u32 claimed;
+	u32 fence;
+	u32 bypassed; /* a record of the journey was sent without waiting: the others have to follow */
+	struct nt_batch batch;
 };
 
 /* The text of an address: a name of up to 512 bytes (KSYM_NAME_LEN), what is behind it, a module. */

@@ -40,6 +40,7 @@ void facts_gather(const struct options *options, const struct scope_terms *terms
 	struct trace_facts facts = {
 		.netns = terms->netns,
 		.pid = terms->pid,
+		.min_latency_ns = terms->min_latency_ns,
 		.count = options->count,
 		.start_ns = now_ns(),
 		.clock_offset_ns = facts_clock_offset(),

@@ -320,7 +320,8 @@ static int check_pid(unsigned int pid, const struct message *m)
 
 int host_resolve(const struct options *options, struct scope_terms *ret_terms, char *error, size_t error_size)
 {
-	struct scope_terms terms = {.ifname = options->ifname, .pid = options->pid};
+	struct scope_terms terms = {
+		.ifname = options->ifname, .pid = options->pid, .min_latency_ns = options->min_latency_ns};
 	struct message m = {error, error_size};
 	int err = 0;
 

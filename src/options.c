@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "digits.h"
 #include "options_table.h"
 #include "render.h"
 
@@ -137,7 +138,7 @@ static const char *const exclusive[][2] = {
 	{"probes", "write"},	    {"probes", "format"},  {"basic", "pid"},	     {"read", "write"},
 	{"read", "check"},	    {"read", "probes"},	   {"read", "netns-current"}, {"read", "backend"},
 	{"read", "probe"},	    {"read", "exclude"},   {"read", "buffer"},	     {"read", "duration"},
-	{"read", "stack"},
+	{"read", "stack"},	    {"basic", "min-latency"},
 };
 
 /* The first is nothing without the second. */
@@ -236,6 +237,11 @@ static void describe_filter(struct options *options)
 		filter_text_add(text, size, "current netns");
 	if (options->pid)
 		filter_text_add(text, size, "pid %u", options->pid);
+	if (options->min_latency_ns) {
+		char span[SPAN_BYTES];
+
+		filter_text_add(text, size, "at least %s", span_text(options->min_latency_ns, span));
+	}
 	if (!*text)
 		filter_text_add(text, size, "everything");
 }

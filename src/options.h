@@ -39,6 +39,7 @@ struct options {
 	const char *netns;			     /* name, pid or inode; NULL: any */
 	bool netns_current;
 	unsigned int pid;		 /* 0: any */
+	unsigned long long min_latency_ns; /* 0: any */
 	const char *output;		 /* -o, NULL: stdout */
 	const struct render_format *format; /* --format, NULL: by the name of the output */
 	const char *write;		 /* -w, NULL: no recording */

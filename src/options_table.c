@@ -56,7 +56,10 @@ const struct option_row option_rows[] = {
 		 "(CWR); names are fin, syn, rst, psh, ack, urg, ece and cwr, with commas between them."},
 	{0, "mark", "N", "packets with this mark, 10 or 0xa", GROUP_FILTER, .filter = filter_take_mark,
 	 .more = "Packets with this mark (skb->mark), decimal or hexadecimal, when they are first seen."},
-	{0, "min-latency", "TIME", "packets that took at least this long", GROUP_FILTER, LATER},
+	{0, "min-latency", "TIME", "packets that took at least this long", GROUP_FILTER, .take = option_take_min_latency,
+	 .more = "Packets that took at least this long from the first event to the last: a number, perhaps with a fraction, of "
+		 "ns, us, ms, s (the default), m or h. What is faster does not leave the kernel, so this is also the way to watch "
+		 "a busy host."},
 	{0, "incident-min", "TIME", "shortest blockage to report", GROUP_FILTER, LATER},
 	{0, "no-attribution", NULL, "do not look for the cause of delays", GROUP_FILTER, LATER},
 

@@ -148,6 +148,13 @@ const char *option_take_duration(struct options *options, const char *value)
 	return NULL;
 }
 
+const char *option_take_min_latency(struct options *options, const char *value)
+{
+	if (!parse_time(value, &options->min_latency_ns))
+		return "is not a time above zero such as 10ms, 0.5s or 200us";
+	return NULL;
+}
+
 /* Digits and perhaps one of K, M, G and T. */
 static bool take_size(const char *value, unsigned long long min_bytes, unsigned long long max_bytes,
 		      unsigned long long *ret_bytes)

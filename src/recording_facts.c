@@ -26,6 +26,7 @@ const struct fact_row fact_rows[] = {
 	FACT(NETNS, netns, false),
 	FACT(PID, pid, false),
 	FACT(COUNT, count, false),
+	FACT(MIN_LATENCY_NS, min_latency_ns, false),
 };
 
 const size_t n_fact_rows = sizeof(fact_rows) / sizeof(fact_rows[0]);

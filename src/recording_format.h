@@ -82,6 +82,7 @@ enum recording_fact {
 	FACT_NETNS,
 	FACT_PID,
 	FACT_COUNT,
+	FACT_MIN_LATENCY_NS,
 };
 
 #define RECORDING_NAME_MAX_BYTES 255

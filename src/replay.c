@@ -147,7 +147,8 @@ static struct pipeline_terms make_terms(const struct replay *replay, const struc
 
 	return (struct pipeline_terms){
 		.traced = {
-			.scope = {.ifname = *facts->ifname ? facts->ifname : NULL, .netns = facts->netns, .pid = facts->pid},
+			.scope = {.ifname = *facts->ifname ? facts->ifname : NULL, .netns = facts->netns,
+				  .pid = facts->pid, .min_latency_ns = facts->min_latency_ns},
 			.count = facts->count,
 		},
 		.read = {
@@ -155,6 +156,7 @@ static struct pipeline_terms make_terms(const struct replay *replay, const struc
 				.ifname = options->ifname,
 				.netns = options->netns ? (u32)strtoul(options->netns, NULL, 10) : 0,
 				.pid = options->pid,
+				.min_latency_ns = options->min_latency_ns,
 			},
 			.count = options->count ? options->count - replay->totals.journeys : 0,
 		},

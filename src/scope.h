@@ -23,6 +23,7 @@ struct scope_terms {
 	const char *ifname; /* NULL: any; the caller's, and outlives the scope */
 	u32 netns;	    /* inode, 0: any */
 	u32 pid;	    /* of the process, 0: any */
+	u64 min_latency_ns; /* from its first event to its last, 0: any */
 };
 
 /* Flows that are remembered. Beyond, the oldest that saw no packet since it was last considered goes. */

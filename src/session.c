@@ -45,6 +45,7 @@ struct session {
 	struct pipeline *pipeline;
 	struct recording_writer *recording; /* NULL: none is asked for */
 	u64 next_clock_ns;
+	u64 fast; /* journeys that --min-latency kept in the kernel */
 };
 
 static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
@@ -250,6 +251,8 @@ static int drain(struct session *session)
 		if (got == -EAGAIN)
 			nap(~0ull);
 	} while (got == -EAGAIN && tries--);
+	if (got >= 0)
+		got = tracer_drain_shelves(session->tracer, on_record, session, &session->fast);
 	if (got < 0)
 		return (int)got;
 	got = pipeline_finish(session->pipeline);
@@ -323,6 +326,8 @@ static int finish(struct session *session, int err)
 		return -EPIPE;
 	trace_totals_text(&totals, text, sizeof(text));
 	tracer_say_losses(session->tracer);
+	if (session->fast)
+		log_say("%llu packets took less and stayed in the kernel", (unsigned long long)session->fast);
 	log_say("%s", text);
 	if (written)
 		log_say("%s: %s; it can be read up to there", session->options->write, strerror(-written));

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "clock.h"
 #include "sort.h"
 
@@ -159,6 +160,16 @@ static void add_item(struct source_ring *source, const char *record, u32 size, u
 	item->cpu = cpu;
 }
 
+static bool add_entry(void *user, const void *record, u32 size, u32 cpu)
+{
+	struct source_ring *source = user;
+
+	if (source->n_items == source->capacity)
+		return false;
+	add_item(source, record, size, cpu);
+	return true;
+}
+
 /* Copy a record that may go on at the ring's beginning. False if there is no room. */
 static bool keep_record(struct source_ring *source, const struct ring *ring, unsigned long at, u32 size, u32 cpu)
 {
@@ -171,7 +182,10 @@ static bool keep_record(struct source_ring *source, const struct ring *ring, uns
 		straight = size;
 	memcpy(copy, ring->data + offset, straight);
 	memcpy(copy + straight, ring->data, size - straight);
-	add_item(source, copy, size, cpu);
+	if (nt_event_kind((const struct nt_event *)copy) == NT_KIND_BATCH)
+		batch_each((const struct nt_batch *)copy, size, add_entry, source);
+	else
+		add_item(source, copy, size, cpu);
 	return true;
 }
 

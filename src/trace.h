@@ -27,6 +27,7 @@ struct trace_facts {
 	char ifname[16]; /* "": any */
 	u32 netns;	 /* 0: any */
 	u32 pid;	 /* 0: any */
+	u64 min_latency_ns; /* 0: any */
 	u64 count;	 /* journeys after which it ended, 0: no limit */
 };
 

@@ -121,6 +121,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel_abilities 
 	rodata->clones_unannounced = !clones_seen;
 	rodata->want_task = options->detail ? TASK_ALWAYS : options->pid ? TASK_AT_ENDS : TASK_NEVER;
 	rodata->want_stack = options->stack;
+	rodata->min_latency_ns = tracer->min_latency_ns;
 	rodata->cpu_bits = bits_for(tracer->n_cpus);
 	rodata->address_of_preempt_count = variables->preempt_count;
 	rodata->address_of_pcpu_hot = variables->pcpu_hot;
@@ -207,6 +208,10 @@ static int tracer_open(struct tracer *tracer, bool direct_reads, const struct op
 	memset(tracer->ring_fds, 0xff, (size_t)tracer->n_cpus * sizeof(int));
 	tracer->skel = bpf_objects_open(tracer->plan->backend == BACKEND_FENTRY, direct_reads);
 	if (!tracer->skel)
+		return -errno;
+	/* --pid learns from every journey, so none may be kept back */
+	tracer->min_latency_ns = options->pid ? 0 : options->min_latency_ns;
+	if (tracer->min_latency_ns && bpf_map__set_max_entries(tracer->skel->maps.shelves, NT_SHELVES))
 		return -errno;
 	return bpf_map__set_max_entries(tracer->skel->maps.rings, (u32)tracer->n_cpus);
 }

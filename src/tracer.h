@@ -66,6 +66,12 @@ int tracer_ifname(const struct tracer *tracer, u32 netns, u32 ifindex, char name
  */
 int tracer_symbol(const struct tracer *tracer, u64 address, char *text, size_t size);
 
+/*
+ * With --min-latency, after tracer_stop(): hand on what is kept back of journeys that are under way for so long by now.
+ * *ret_fast: how many were faster, and stayed in the kernel. 0 or negative errno, also of on_record.
+ */
+int tracer_drain_shelves(struct tracer *tracer, source_record_fn on_record, void *user, u64 *ret_fast);
+
 /* Totals so far. Cheap enough for once a second. */
 void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_losses);
 

@@ -15,6 +15,7 @@ struct tracer {
 	unsigned int n_attached, n_skipped;
 	int row_errors[NT_PROBE_MAX]; /* of attaching; 0: attached, or never tried */
 	int n_cpus;
+	u64 min_latency_ns; /* for which the kernel side keeps records back; 0: it does not */
 	bool misses_counted;
 	int symbol_fd; /* of the program that names addresses, negative: the kernel does not have what it needs */
 	size_t ring_bytes;

@@ -270,7 +270,7 @@ static void rotation(void **state)
 static void unavailable(void **state)
 {
 	static const char *const names[] = {
-		"--min-latency", "--incident-min", "--no-attribution", "--diag", "--drop",
+		"--incident-min", "--no-attribution", "--diag", "--drop",
 		"--latency",	 "--sock",	   "--rtt",	       "--monitor", "--func-stats"};
 	char line[64], expected[128];
 

@@ -118,6 +118,23 @@ static void nothing_asked(void **state)
 	scope_free(NULL);
 }
 
+static void long_enough(void **state)
+{
+	struct made *made = make(TCP_OUT);
+
+	(void)state;
+	want(.min_latency_ns = 1000);
+	made->journey.start_ns = 5000;
+	made->journey.end_ns = 5999;
+	assert_false(wants(made));
+	made->journey.end_ns = 6000;
+	assert_true(wants(made));
+	/* its end was not seen: nobody knows */
+	made->journey.end_ns = 5001;
+	made->journey.incomplete = true;
+	assert_true(wants(made));
+}
+
 static void interface_of_any_event(void **state)
 {
 	struct made *made = make(TCP_OUT);
@@ -372,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(nothing_asked),
+		test(long_enough),
 		test(interface_of_any_event),
 		test(namespace_of_any_event),
 		test(process_that_sends),

@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the measurements share; sourced. Samples go to stdout, a line each:
+#
+#   sample STATE MEASURE VALUE
+#
+# and everything else to stderr. tests/bench/report.py makes tables of them.
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+progress() { printf '%s\n' "$*" >&2; }
+sample() { printf 'sample %s %s %s\n' "$1" "$2" "$3"; }
+
+# Milliseconds since the moment (a copy of EPOCHREALTIME) given.
+ms_since() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", (to - from) * 1000 }'; }
+
+# The floor's probes: those that nettrace attaches here with this backend, by the names which the kernel knows.
+list_probes() {
+	build/nettrace --probes --backend "$1" | awk -F '  +' '
+		$2 == "attach" { n = split($5, names, /[ ,]+/); for (i = 1; i <= n; i++) print $3, names[i] }'
+}
+
+# start_tracer STATE READY COMMAND...: runs COMMAND until its stdout or stderr has a line that matches READY, which is
+# its time to attach. Its stdout goes to $scratch/out if it has none of its own; sets tracer_pid.
+start_tracer() {
+	local state=$1 ready=$2 began line
+	shift 2
+	mkfifo "$scratch/says"
+	began=$EPOCHREALTIME
+	"$@" >"$scratch/out" 2>"$scratch/says" &
+	tracer_pid=$!
+	exec 5<"$scratch/says"
+	rm "$scratch/says"
+	while IFS= read -r line <&5; do
+		[[ $line =~ $ready ]] && break
+	done
+	if ! kill -0 "$tracer_pid" 2>/dev/null || [[ ! $line =~ $ready ]]; then
+		progress "$1 did not start: $line"
+		return 1
+	fi
+	sample "$state" attach_ms "$(ms_since "$began")"
+	cat <&5 >"$scratch/said" &
+	says_pid=$!
+	exec 5<&-
+}
+
+# stop_tracer STATE: its peak memory, and the time from SIGTERM until it has ended.
+stop_tracer() {
+	local state=$1 began
+	sample "$state" peak_kib "$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$tracer_pid/status")"
+	began=$EPOCHREALTIME
+	kill -TERM "$tracer_pid"
+	wait "$tracer_pid"
+	sample "$state" detach_ms "$(ms_since "$began")"
+	wait "$says_pid"
+}
+
+# The sum over all loaded programs; needs kernel.bpf_stats_enabled.
+program_costs() {
+	bpftool -j prog show | jq -r '[.[] | select(.run_cnt)] | "\(map(.run_time_ns) | add) \(map(.run_cnt) | add)"'
+}
