@@ -83,6 +83,30 @@ wrong_files() {
 	check '-w in no directory: says so' grep -q 'No such file' "$scratch/wrong.err"
 }
 
+# By TCP, whose reader is known to be one even where the kernel does not tell the context.
+by_process() {
+	local talker
+	python3 -c '
+import socket, time
+with socket.create_server(("127.0.0.1", 47110)) as server:
+    one = socket.create_connection(server.getsockname())
+    other = server.accept()[0]
+print("ready", flush=True)
+while True:
+    one.send(b"x")
+    other.recv(9)
+    time.sleep(0.05)' >"$scratch/talker" &
+	talker=$!
+	wait_for 10 grep -q ready "$scratch/talker"
+	"$NETTRACE" --backend tracepoint -p tcp -D 47110 --tcp-flags P --duration 1s -w "$scratch/tcp" 2>/dev/null
+	kill "$talker"
+	wait "$talker" 2>/dev/null
+	told "$scratch/tcp" >"$scratch/tcp.txt"
+	check 'the process has read packets' grep -q skb_copy_datagram_iovec "$scratch/tcp.txt"
+	equal '--pid, which nobody asked for while tracing' "$(<"$scratch/tcp.txt")" "$(told "$scratch/tcp" --pid "$talker")"
+	equal '--pid of another' '' "$(told "$scratch/tcp" --pid "$$")"
+}
+
 silent() {
 	pinging "$NETTRACE" --backend tracepoint -p icmp -c 3 -w "$scratch/b" >"$scratch/silent" 2>"$scratch/silent.err"
 	equal '-w alone: status' 0 $?
@@ -191,6 +215,7 @@ interrupted_reading
 progress
 wrong_files
 silent
+by_process
 rotation
 rotation_by_age
 full_disk
