@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "clock.h"
 #include "log.h"
 #include "output.h"
@@ -95,6 +96,47 @@ static int open_parts(struct replay *replay)
 	}
 	qsort(replay->parts, replay->n_parts, sizeof(*replay->parts), compare_parts);
 	return 0;
+}
+
+/* --- what they are */
+
+#define FACT_BYTES 128
+
+/* What came from the traced host may hold anything. */
+static const char *plain(const char *fact, char buf[FACT_BYTES])
+{
+	annotation_plain_text(fact, buf, FACT_BYTES);
+	return *buf ? buf : "unknown";
+}
+
+/* "2026-11-23 01:15:44 +0100", as it was at the traced host. */
+static void made_text(const struct part *part, char *text, size_t size)
+{
+	s32 offset = recording_facts(part->reader)->utc_offset_s;
+	time_t local = (time_t)(realtime_of(part) / 1000000000) + offset;
+	struct tm tm;
+
+	if (!gmtime_r(&local, &tm)) {
+		snprintf(text, size, "unknown");
+		return;
+	}
+	tm.tm_gmtoff = offset;
+	text[strftime(text, size - 1, "%F %T %z", &tm)] = '\0';
+}
+
+static void say_facts(const struct part *part)
+{
+	const struct trace_facts *facts = recording_facts(part->reader);
+	char host[FACT_BYTES], kernel[FACT_BYTES], machine[FACT_BYTES], version[FACT_BYTES], backend[FACT_BYTES];
+	char made[64], filter[2 * sizeof(facts->filter)];
+
+	made_text(part, made, sizeof(made));
+	annotation_plain_text(facts->filter, filter, sizeof(filter));
+	log_say("%s: part %u of what nettrace %s recorded on host %s, kernel %s, %s", part->path,
+		recording_part(part->reader) + 1, plain(facts->version, version), plain(facts->host, host),
+		plain(facts->kernel, kernel), plain(facts->machine, machine));
+	log_say("%s: begun %s, %s backend, %u probes (%u skipped), filter: %s", part->path, made,
+		plain(facts->backend, backend), facts->n_probes, facts->n_skipped, filter);
 }
 
 /* --- progress */
@@ -303,6 +345,8 @@ int replay_run(const struct options *options, const volatile sig_atomic_t *stop)
 		close_parts(&replay);
 		return err == -EINTR ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
+	for (unsigned int i = 0; options->verbose && i < replay.n_parts; i++)
+		say_facts(&replay.parts[i]);
 	err = tell_all(&replay);
 	close_parts(&replay);
 	closed = out_close(replay.out);

@@ -70,6 +70,22 @@ cut() {
 	check 'damage is said' grep -q damaged "$scratch/damaged.err"
 }
 
+# A host may call itself anything; a terminal is not to obey it.
+facts() {
+	local at="$scratch/named: "
+	unshare -u sh -c 'printf "a\033b\220" >/proc/sys/kernel/hostname && exec "$@"' - "$NETTRACE" \
+		--backend tracepoint -p icmp --seq 7 --duration 100ms -w "$scratch/named" 2>"$scratch/named.err" ||
+		skip 'facts of a recording' "$(tail -n 1 "$scratch/named.err")"
+	[[ -e $scratch/named ]] || return
+	told "$scratch/named" --verbose >/dev/null
+	equal '--verbose: the recording, its making, totals' 3 "$(wc -l <"$scratch/told.err")"
+	check '--verbose: the host, in plain text' grep -qF "recorded on host a\\x1bb\\x90, kernel $(uname -r), $(uname -m)" "$scratch/told.err"
+	check '--verbose: when' grep -q "begun $(date +%Y)-[0-9-]* [0-9:]* [+-]" "$scratch/told.err"
+	check '--verbose: how' grep -qE 'tracepoint backend, [0-9]+ probes \([0-9]+ skipped\), filter: .*seq 7$' "$scratch/told.err"
+	told "$scratch/named"
+	equal 'without it: totals only' 1 "$(wc -l <"$scratch/told.err")"
+}
+
 wrong_files() {
 	local file
 	for file in "$scratch/none" "$scratch" /dev/null /bin/true; do
@@ -213,6 +229,7 @@ same_in_every_mode
 cut
 interrupted_reading
 progress
+facts
 wrong_files
 silent
 by_process
