@@ -43,7 +43,11 @@ struct telling {
 	struct render *render;
 	struct pipeline *pipeline;
 	struct trace_totals totals;
+	bool enough; /* was told: only the losses are wanted */
 	bool totals_known;
+	u64 totals_ns; /* as of when; 0: of the end */
+	u64 last_ns;   /* of the records */
+	u64 malformed; /* that were not even handed on */
 };
 
 /* --- files */
@@ -171,14 +175,17 @@ static int on_record(void *user, const struct nt_event *record, size_t size, u32
 {
 	struct telling *telling = user;
 
-	return pipeline_add(telling->pipeline, record, size, cpu);
+	if (record->ts_ns > telling->last_ns)
+		telling->last_ns = record->ts_ns;
+	return telling->enough ? 0 : pipeline_add(telling->pipeline, record, size, cpu);
 }
 
-static int on_totals(void *user, const struct trace_totals *totals)
+static int on_totals(void *user, const struct trace_totals *totals, u64 monotonic_ns)
 {
 	struct telling *telling = user;
 
 	telling->totals = *totals;
+	telling->totals_ns = monotonic_ns;
 	telling->totals_known = true;
 	return 0;
 }
@@ -222,12 +229,13 @@ static int telling_begin(struct telling *telling, struct replay *replay, const s
 	return telling->pipeline ? 0 : -ENOMEM;
 }
 
-/* Counts what was told into the totals of all. Without an end of the trace, its losses are not known. */
+/* Counts what was told into the totals of all. */
 static void telling_end(struct telling *telling)
 {
 	struct trace_totals *all = &telling->replay->totals, *own = &telling->totals;
 
 	own->journeys = own->incomplete = own->events = 0;
+	own->malformed += telling->malformed;
 	if (telling->pipeline)
 		pipeline_count(telling->pipeline, own);
 	render_free(telling->render, own);
@@ -256,12 +264,25 @@ static void say_state(struct replay *replay, const struct part *part)
 	replay->damaged |= state == RECORDING_DAMAGED;
 }
 
+/* What is lost is counted to the end, which this one does not have, or not here. */
+static void say_losses(const struct telling *telling, const struct part *last)
+{
+	enum recording_state state = recording_state(last->reader);
+	u64 since_ns = telling->last_ns > telling->totals_ns ? telling->last_ns - telling->totals_ns : 0;
+
+	if (state == RECORDING_COMPLETE || state == RECORDING_MORE)
+		return;
+	if (telling->totals_known && telling->totals_ns)
+		log_say("%s: losses are told as of %.1f s before its end", last->path, (double)since_ns / 1e9);
+	else if (!telling->totals_known)
+		log_say("%s: losses are not known", last->path);
+}
+
 /* 0 at its end, 1 if enough was told or the user wants no more, or negative errno. */
 static int tell_part(struct telling *telling, const struct part *part)
 {
-	struct recording_sink sink = {.record = on_record, .totals = on_totals, .user = telling};
+	const struct recording_sink sink = {.record = on_record, .totals = on_totals, .user = telling};
 	struct replay *replay = telling->replay;
-	bool enough = false;
 	int ret = recording_use_dict(part->reader, telling->dict);
 
 	while (!ret && !*replay->stop) {
@@ -269,18 +290,16 @@ static int tell_part(struct telling *telling, const struct part *part)
 		ret = recording_read(part->reader, &sink);
 		if (!ret)
 			ret = pipeline_flush(telling->pipeline);
-		/* then only the losses are wanted, which are told at the end */
-		if (!enough && pipeline_enough(telling->pipeline) && ret >= 0) {
-			enough = true;
-			sink.record = NULL;
+		if (!telling->enough && pipeline_enough(telling->pipeline) && ret >= 0) {
+			telling->enough = true;
 			ret = recording_state(part->reader) != RECORDING_MORE;
 		}
 	}
 	say_state(replay, part);
-	telling->totals.malformed += recording_malformed(part->reader);
+	telling->malformed += recording_malformed(part->reader);
 	if (ret < 0 && !(ret == -EINTR && *replay->stop))
 		return ret;
-	return enough || *replay->stop;
+	return telling->enough || *replay->stop;
 }
 
 /* Is that part the next of the same trace? */
@@ -310,6 +329,8 @@ static int tell_trace(struct replay *replay, unsigned int first, unsigned int *r
 	}
 	if (!ret)
 		ret = pipeline_finish(telling.pipeline);
+	if (i)
+		say_losses(&telling, &parts[i - 1]);
 	telling_end(&telling);
 	return ret < 0 ? ret : 0;
 }

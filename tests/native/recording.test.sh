@@ -193,6 +193,8 @@ interrupted() {
 	nettrace_pid=''
 	check 'kill -9: what was written can be read' eval 'told "$scratch/killed" | grep -q outcome'
 	check 'kill -9: the end is missing' grep -q 'the end is missing' "$scratch/told.err"
+	check 'kill -9: losses are those so far' grep -qE 'killed: losses are told as of [0-3]\.[0-9] s before its end' "$scratch/told.err"
+	check 'kill -9: they are known' grep -qE 'lost: ring [0-9]+, map 0, id 0, recursion [0-9]' "$scratch/told.err"
 }
 
 # A recording that is long enough to see it being read.
