@@ -196,7 +196,6 @@ static int check_output(struct parsing *p)
 static int check_files(struct parsing *p)
 {
 	const struct options *options = &p->options;
-	unsigned long long inode;
 	unsigned int n_stdin = 0;
 
 	if (is_standard(options->write) && options_prints(options) && (!options->output || is_standard(options->output)))
@@ -207,8 +206,6 @@ static int check_files(struct parsing *p)
 		n_stdin += is_standard(options->read[i]);
 	if (n_stdin > 1)
 		return refuse(p, "--read - is given twice");
-	if (options->n_read && options->netns && !filter_number(options->netns, 0xffffffffu, &inode))
-		return refuse(p, "--netns: of a recording only the inode number of a namespace is known");
 	return 0;
 }
 

@@ -354,6 +354,20 @@ static void put_interface(struct text *text, const struct journey_event *event)
 	put_decimal(text, event->ifindex, 1);
 }
 
+/* " netns web:4026532114", or the inode alone. */
+static void put_netns(struct text *text, u32 netns)
+{
+	const char *name = text->env->dict ? dict_get(text->env->dict, DICT_NETNS, netns) : NULL;
+	char plain[NAME_TEXT_BYTES + 1];
+
+	put_literal(text, " netns ");
+	if (name) {
+		put(text, plain, annotation_plain_text(name, plain, sizeof(plain)));
+		put_literal(text, ":");
+	}
+	put_decimal(text, netns, 1);
+}
+
 /*
  * "[cpu 1 softirq eth0] ". In interrupts the process is one that happened to be
  * there. *netns is the namespace that was told last; one that is the same is not told again.
@@ -373,8 +387,7 @@ static void put_detail(struct text *text, const struct journey_event *event, u32
 	put_interface(text, event);
 	if (event->netns && event->netns != *netns) {
 		*netns = event->netns;
-		put_literal(text, " netns ");
-		put_decimal(text, event->netns, 1);
+		put_netns(text, event->netns);
 	}
 	put_literal(text, "] ");
 }

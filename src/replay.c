@@ -190,6 +190,14 @@ static int on_totals(void *user, const struct trace_totals *totals, u64 monotoni
 	return 0;
 }
 
+/* 0 if it is a name only. */
+static u32 netns_number(const char *netns)
+{
+	unsigned long long inode;
+
+	return filter_number(netns, 0xffffffffu, &inode) ? (u32)inode : 0;
+}
+
 static struct pipeline_terms make_terms(const struct replay *replay, const struct trace_facts *facts)
 {
 	const struct options *options = replay->options;
@@ -202,7 +210,8 @@ static struct pipeline_terms make_terms(const struct replay *replay, const struc
 		.read = {
 			.scope = {
 				.ifname = options->ifname,
-				.netns = options->netns ? (u32)strtoul(options->netns, NULL, 10) : 0,
+				.netns = options->netns ? netns_number(options->netns) : 0,
+				.netns_name = options->netns,
 				.pid = options->pid,
 			},
 			.count = options->count ? options->count - replay->totals.journeys : 0,
