@@ -39,7 +39,7 @@ struct nt_held {
 /* With which events the process is told that runs there. */
 enum nt_want_task {
 	TASK_NEVER,
-	TASK_AT_ENDS, /* where it sends or reads the packet: --pid */
+	TASK_AT_ENDS, /* where it sends or reads the packet: --pid, --write */
 	TASK_ALWAYS   /* --detail */
 };
 

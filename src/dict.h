@@ -17,6 +17,7 @@ enum dict_kind {
 	DICT_SYMBOL,	  /* key: kernel address; "nf_hook_slow+0x96" */
 	DICT_DROP_REASON, /* key: enum skb_drop_reason; "NETFILTER_DROP" */
 	DICT_IFNAME,	  /* key: dict_ifname_key(); "eth0" */
+	DICT_NETNS,	  /* key: inode of a network namespace; "web" */
 	DICT_KIND_COUNT
 };
 

@@ -64,6 +64,23 @@ static int netns_of(const char *path, u32 *ret_inode)
 	return err;
 }
 
+void host_each_netns(void (*each)(void *user, u32 inode, const char *name), void *user)
+{
+	const char *directory = access("/run/netns", F_OK) ? "/var/run/netns" : "/run/netns";
+	DIR *names = opendir(directory);
+	struct dirent *entry;
+	char path[300];
+	u32 inode;
+
+	while (names && (entry = readdir(names))) {
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		if (*entry->d_name != '.' && !netns_of(path, &inode))
+			each(user, inode, entry->d_name);
+	}
+	if (names)
+		closedir(names);
+}
+
 /* Every network namespace that a mount or a process holds, once. */
 struct netns_list {
 	struct netns {

@@ -17,6 +17,9 @@
 int host_resolve(const struct options *options, struct scope_terms *ret_terms, char *error,
 		 size_t error_size);
 
+/* Each network namespace that has a name, by its inode. What cannot be read is left out. */
+void host_each_netns(void (*each)(void *user, u32 inode, const char *name), void *user);
+
 /*
  * Why the kernel refuses what tracing needs, and what to do: which capabilities this process lacks, that it
  * has them in a container's user namespace only, or which limit it meets. Part of a line; "" if unknown.

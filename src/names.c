@@ -5,13 +5,18 @@
 #include <stdlib.h>
 
 #include "annotations.h"
+#include "host.h"
 #include "symbols.h"
+
+#define NETNS_INTERVAL_NS 1000000000ull /* between looks at the names of namespaces: many have none */
 
 struct names {
 	struct dict *dict;
 	struct symbols *symbols; /* loaded when the first address needs a name, if the kernel cannot be asked for it */
 	bool no_symbols;	 /* the kernel does not show them */
 	u32 netns, ifindex;	 /* of the last record: most stay on one interface */
+	u32 nameless_netns;	 /* the last that had no name when it was looked for */
+	u64 next_netns_ns;
 };
 
 struct names *names_new(struct dict *dict)
@@ -41,6 +46,24 @@ static void learn_interface(struct names *names, const struct tracer *tracer, u3
 	names->ifindex = ifindex;
 	if (ifindex && !dict_get(names->dict, DICT_IFNAME, key) && !tracer_ifname(tracer, netns, ifindex, name))
 		dict_set(names->dict, DICT_IFNAME, key, name);
+}
+
+static void name_netns(void *user, u32 inode, const char *name)
+{
+	struct dict *dict = user;
+
+	if (!dict_get(dict, DICT_NETNS, inode)) /* the first of several */
+		dict_set(dict, DICT_NETNS, inode, name);
+}
+
+static void learn_netns(struct names *names, u32 netns, u64 now_ns)
+{
+	if (!netns || netns == names->nameless_netns || now_ns < names->next_netns_ns ||
+	    dict_get(names->dict, DICT_NETNS, netns))
+		return;
+	names->next_netns_ns = now_ns + NETNS_INTERVAL_NS;
+	host_each_netns(name_netns, names->dict);
+	names->nameless_netns = netns;
 }
 
 static int search_symbol(struct names *names, u64 address, char *text, size_t size)
@@ -84,6 +107,7 @@ void names_learn(struct names *names, const struct tracer *tracer, const struct 
 
 	if (record->ifindex != names->ifindex || record->netns != names->netns)
 		learn_interface(names, tracer, record->netns, record->ifindex);
+	learn_netns(names, record->netns, record->ts_ns);
 	if (nt_event_kind(record) == NT_ANNOTATION && size >= sizeof(*note))
 		learn_note(names, tracer, note, size - sizeof(*note));
 }

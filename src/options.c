@@ -176,11 +176,27 @@ static bool is_standard(const char *path)
 	return path && !strcmp(path, "-");
 }
 
-static int check_files(struct parsing *p)
+/* What is about the output and that output cannot honour. */
+static int check_output(struct parsing *p)
 {
 	const struct options *options = &p->options;
 	const struct render_format *format = options_format(options);
-	unsigned long long inode;
+
+	if (!options_prints(options) && (options->basic || options->date))
+		return refuse(p, "--%s needs an output, and --write alone has none; use -o or --format",
+			      options->basic ? "basic" : "date");
+	if (options->basic && !format->event)
+		return refuse(p, "--basic and --format %s exclude each other", format->name);
+	if (options->date && format != &render_text)
+		return refuse(p, "--date and --format %s exclude each other", format->name);
+	if (options->pcap_at && format != &render_pcapng)
+		return refuse(p, "--pcap-at needs --format pcapng");
+	return 0;
+}
+
+static int check_files(struct parsing *p)
+{
+	const struct options *options = &p->options;
 	unsigned int n_stdin = 0;
 
 	if (is_standard(options->write) && options_prints(options) && (!options->output || is_standard(options->output)))
@@ -191,12 +207,6 @@ static int check_files(struct parsing *p)
 		n_stdin += is_standard(options->read[i]);
 	if (n_stdin > 1)
 		return refuse(p, "--read - is given twice");
-	if (options->basic && !format->event)
-		return refuse(p, "--basic and --format %s exclude each other", format->name);
-	if (options->pcap_at && format != &render_pcapng)
-		return refuse(p, "--pcap-at needs --format pcapng");
-	if (options->n_read && options->netns && !filter_number(options->netns, 0xffffffffu, &inode))
-		return refuse(p, "--netns: of a recording only the inode number of a namespace is known");
 	return 0;
 }
 
@@ -206,6 +216,8 @@ static int check_together(struct parsing *p, const bool *seen)
 
 	if (!err)
 		err = check_probes(p);
+	if (!err)
+		err = check_output(p);
 	return err ? err : check_files(p);
 }
 

@@ -41,7 +41,7 @@ const struct option_row option_rows[] = {
 	 .more = "Packets that pass this network interface anywhere on their way."},
 	{0, "netns", "NS", "seen in this network namespace", GROUP_FILTER, .take = option_take_netns,
 	 .more = "Packets that pass this network namespace anywhere on their way: its name under "
-		 "/run/netns, the number of a process in it, or its inode number."},
+		 "/run/netns, the number of a process in it, or its inode number; of a recording a name or inode."},
 	{0, "netns-current", NULL, "the current one", GROUP_FILTER, .joins = true, FLAG(netns_current),
 	 .more = "Packets that pass the network namespace which nettrace runs in."},
 	{0, "pid", "PID", "packets of this process", GROUP_FILTER, .take = option_take_pid,
@@ -99,7 +99,7 @@ const struct option_row option_rows[] = {
 		 "its headers were captured."},
 	{0, "detail", NULL, "CPU, process, interface of each event", GROUP_OUTPUT, FLAG(detail),
 	 .more = "Print the CPU, context and interface of each event, its process in task context, and the "
-		 "network namespace's inode where it changes."},
+		 "network namespace's name and inode where it changes."},
 	{0, "date", NULL, "date", GROUP_OUTPUT, .joins = true, FLAG(date),
 	 .more = "Print the date and time of day of each event, local time as it was set at the start."},
 	{0, "stack", NULL, "stack", GROUP_OUTPUT, .joins = true, FLAG(stack),

@@ -42,6 +42,9 @@ int recording_add(struct recording_writer *writer, const struct nt_event *record
 /* Append a pair of clock readings: once a minute, so that setting the clock can be told. */
 int recording_add_clock(struct recording_writer *writer, u64 monotonic_ns, u64 realtime_ns);
 
+/* Append the totals so far, which are what is known of a recording whose end is missing. */
+int recording_add_totals(struct recording_writer *writer, const struct trace_totals *totals, u64 now_ns);
+
 /*
  * Hand what has gathered to the thread if that was done a second ago or longer. now_ns is CLOCK_MONOTONIC; files, too,
  * are as old as it says. 0, or the first error of writing as negative errno: then nothing more is written, and
@@ -60,7 +63,8 @@ struct recording_reader;
 struct recording_sink {
 	int (*record)(void *user, const struct nt_event *record, size_t size, u32 cpu);
 	int (*clock)(void *user, u64 monotonic_ns, u64 realtime_ns);
-	int (*totals)(void *user, const struct trace_totals *totals);
+	/* All so far, as of then; 0: as of the end. The last that come before an end are those of the whole trace. */
+	int (*totals)(void *user, const struct trace_totals *totals, u64 monotonic_ns);
 	void *user;
 };
 

@@ -15,7 +15,8 @@
  *   NAMES        {u8 kind, u8 n, n bytes, u64 key}: enum dict_kind
  *   RECORDS      {u16 size, u16 cpu, u32 0, size bytes of a record}, padded to 8 bytes, in order of time
  *   CLOCK        u64 monotonic_ns, u64 realtime_ns
- *   TOTALS       u64 each: journeys, incomplete, events, malformed, lost in ring, map, id, recursion, 1 if that is known
+ *   TOTALS       u64 each: journeys, incomplete, events, malformed, lost in ring, map, id, recursion, 1 if that is known;
+ *                since 1.1 they come again and again, each time all so far, with u64 monotonic_ns behind them: as of when
  *   END          u32: 0 the trace ended, 1 it goes on in the next part
  *
  * FACTS, PROBES and ANNOTATIONS come first. Names precede the records that need them.
@@ -27,7 +28,7 @@
 
 #define RECORDING_MAGIC "nettrace"
 #define RECORDING_MAJOR 1
-#define RECORDING_MINOR 0
+#define RECORDING_MINOR 1
 #define RECORDING_BYTE_ORDER 0x01020304u
 
 struct recording_header {

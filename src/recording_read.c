@@ -329,7 +329,7 @@ static int take_totals(struct recording_reader *reader, const struct recording_s
 {
 	struct view view = {reader->raw, reader->raw_bytes};
 	struct trace_totals totals;
-	u64 n[9];
+	u64 n[9], monotonic_ns;
 
 	if (!take(&view, n, sizeof(n)))
 		return end(reader, RECORDING_DAMAGED);
@@ -337,7 +337,9 @@ static int take_totals(struct recording_reader *reader, const struct recording_s
 		.journeys = n[0], .incomplete = n[1], .events = n[2],	 .malformed = n[3],	  .lost_ring = n[4],
 		.lost_map = n[5], .lost_id = n[6],    .recursion = n[7], .recursion_known = n[8],
 	};
-	return sink->totals ? sink->totals(sink->user, &totals) : 0;
+	if (!take(&view, &monotonic_ns, sizeof(monotonic_ns)))
+		monotonic_ns = 0;
+	return sink->totals ? sink->totals(sink->user, &totals, monotonic_ns) : 0;
 }
 
 static int take_end(struct recording_reader *reader)

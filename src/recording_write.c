@@ -203,6 +203,19 @@ int recording_add_clock(struct recording_writer *writer, u64 monotonic_ns, u64 r
 	return 0;
 }
 
+int recording_add_totals(struct recording_writer *writer, const struct trace_totals *totals, u64 now_ns)
+{
+	const u64 numbers[] = {
+		totals->journeys,  totals->incomplete, totals->events,	  totals->malformed,	   totals->lost_ring,
+		totals->lost_map,  totals->lost_id,    totals->recursion, totals->recursion_known, now_ns,
+	};
+	struct buffer *buffer = &writer->gathering.totals;
+
+	buffer->used = 0;
+	buffer_put(buffer, numbers, sizeof(numbers));
+	return 0;
+}
+
 int recording_flush(struct recording_writer *writer, u64 now_ns)
 {
 	int err;
@@ -215,16 +228,6 @@ int recording_flush(struct recording_writer *writer, u64 now_ns)
 	err = writer->error;
 	pthread_mutex_unlock(&writer->mutex);
 	return err;
-}
-
-static void put_totals(struct buffer *buffer, const struct trace_totals *totals)
-{
-	const u64 numbers[] = {
-		totals->journeys, totals->incomplete, totals->events,	 totals->malformed,	  totals->lost_ring,
-		totals->lost_map, totals->lost_id,    totals->recursion, totals->recursion_known,
-	};
-
-	buffer_put(buffer, numbers, sizeof(numbers));
 }
 
 static void writer_free(struct recording_writer *writer)
@@ -273,7 +276,7 @@ int recording_close(struct recording_writer *writer, const struct trace_totals *
 	if (!writer)
 		return 0;
 	if (totals)
-		put_totals(&writer->gathering.totals, totals);
+		recording_add_totals(writer, totals, writer->now_ns);
 	hand_over(writer, true);
 	pthread_join(writer->thread, NULL);
 	err = writer->error;

@@ -267,6 +267,7 @@ static void put_event(struct json *json, const struct render_env *env, const str
 	json_number_if(json, "ifindex", event->ifindex, event->ifindex);
 	json_string(json, "ifname", env->dict && event->ifindex ? dict_get(env->dict, DICT_IFNAME, key) : NULL);
 	json_number_if(json, "netns", event->netns, event->netns);
+	json_string(json, "netns_name", env->dict && event->netns ? dict_get(env->dict, DICT_NETNS, event->netns) : NULL);
 	json_number_if(json, "span_ns", at ? event->ts_ns - event[-1].ts_ns : 0, at);
 	put_notes(json, event, env->dict);
 }

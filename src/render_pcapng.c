@@ -106,7 +106,7 @@ static void put_interface(struct render *render, const struct interface *interfa
 {
 	const struct dict *dict = render->env.dict;
 	u64 key = dict_ifname_key(interface->netns, interface->ifindex);
-	const char *name = dict ? dict_get(dict, DICT_IFNAME, key) : NULL;
+	const char *name = dict ? dict_get(dict, DICT_IFNAME, key) : NULL, *netns;
 	struct pcapng_block block;
 
 	pcapng_begin(&block, INTERFACE_DESCRIPTION);
@@ -121,8 +121,10 @@ static void put_interface(struct render *render, const struct interface *interfa
 			pcapng_put_text(&block, IF_NAME, name);
 		else
 			pcapng_put_words(&block, IF_NAME, "if %u", interface->ifindex);
-		pcapng_put_words(&block, IF_DESCRIPTION, "interface %u of network namespace %u: %s", interface->ifindex,
-				 interface->netns, link_text(interface->link));
+		netns = dict ? dict_get(dict, DICT_NETNS, interface->netns) : NULL;
+		pcapng_put_words(&block, IF_DESCRIPTION, "interface %u of network namespace %u%s%s%s: %s", interface->ifindex,
+				 interface->netns, netns ? " (" : "", netns ? netns : "", netns ? ")" : "",
+				 link_text(interface->link));
 	}
 	pcapng_put_option(&block, IF_TSRESOL, "\x09", 1); /* 10^-9 s */
 	pcapng_end(&block, render->out);

@@ -98,7 +98,7 @@ static void note_journey(struct perfetto_notes *notes, const struct render *rend
 
 static void note_place(struct perfetto_notes *notes, const struct render *render, const struct journey_event *event)
 {
-	const char *context = context_name(event->context), *ifname = NULL;
+	const char *context = context_name(event->context), *ifname = NULL, *netns = NULL;
 
 	perfetto_note_number(notes, "cpu", event->cpu);
 	if (context)
@@ -111,6 +111,10 @@ static void note_place(struct perfetto_notes *notes, const struct render *render
 		perfetto_note_number(notes, "ifindex", event->ifindex);
 	if (event->netns)
 		perfetto_note_number(notes, "netns", event->netns);
+	if (event->netns && render->env.dict)
+		netns = dict_get(render->env.dict, DICT_NETNS, event->netns);
+	if (netns)
+		perfetto_note_foreign(notes, "netns name", netns);
 	perfetto_note_address(notes, "skb", event->skb);
 }
 

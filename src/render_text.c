@@ -308,6 +308,20 @@ static void put_interface(struct text *text, const struct journey_event *event)
 	out_decimal(text->out, event->ifindex, 1);
 }
 
+/* " netns web:4026532114", or the inode alone. */
+static void put_netns(struct text *text, u32 netns)
+{
+	const char *name = text->env->dict ? dict_get(text->env->dict, DICT_NETNS, netns) : NULL;
+	char plain[NAME_TEXT_BYTES + 1];
+
+	out_literal(text->out, " netns ");
+	if (name) {
+		out_write(text->out, plain, annotation_plain_text(name, plain, sizeof(plain)));
+		out_literal(text->out, ":");
+	}
+	out_decimal(text->out, netns, 1);
+}
+
 /*
  * "[cpu 1 softirq eth0] ". In interrupts the process is one that happened to be
  * there. *netns is the namespace that was told last; one that is the same is not told again.
@@ -327,8 +341,7 @@ static void put_detail(struct text *text, const struct journey_event *event, u32
 	put_interface(text, event);
 	if (event->netns && event->netns != *netns) {
 		*netns = event->netns;
-		out_literal(text->out, " netns ");
-		out_decimal(text->out, event->netns, 1);
+		put_netns(text, event->netns);
 	}
 	out_literal(text->out, "] ");
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "clock.h"
 #include "log.h"
 #include "output.h"
@@ -42,7 +43,11 @@ struct telling {
 	struct render *render;
 	struct pipeline *pipeline;
 	struct trace_totals totals;
+	bool enough; /* was told: only the losses are wanted */
 	bool totals_known;
+	u64 totals_ns; /* as of when; 0: of the end */
+	u64 last_ns;   /* of the records */
+	u64 malformed; /* that were not even handed on */
 };
 
 /* --- files */
@@ -97,6 +102,47 @@ static int open_parts(struct replay *replay)
 	return 0;
 }
 
+/* --- what they are */
+
+#define FACT_BYTES 128
+
+/* What came from the traced host may hold anything. */
+static const char *plain(const char *fact, char buf[FACT_BYTES])
+{
+	annotation_plain_text(fact, buf, FACT_BYTES);
+	return *buf ? buf : "unknown";
+}
+
+/* "2026-11-23 01:15:44 +0100", as it was at the traced host. */
+static void made_text(const struct part *part, char *text, size_t size)
+{
+	s32 offset = recording_facts(part->reader)->utc_offset_s;
+	time_t local = (time_t)(realtime_of(part) / 1000000000) + offset;
+	struct tm tm;
+
+	if (!gmtime_r(&local, &tm)) {
+		snprintf(text, size, "unknown");
+		return;
+	}
+	tm.tm_gmtoff = offset;
+	text[strftime(text, size - 1, "%F %T %z", &tm)] = '\0';
+}
+
+static void say_facts(const struct part *part)
+{
+	const struct trace_facts *facts = recording_facts(part->reader);
+	char host[FACT_BYTES], kernel[FACT_BYTES], machine[FACT_BYTES], version[FACT_BYTES], backend[FACT_BYTES];
+	char made[64], filter[2 * sizeof(facts->filter)];
+
+	made_text(part, made, sizeof(made));
+	annotation_plain_text(facts->filter, filter, sizeof(filter));
+	log_say("%s: part %u of what nettrace %s recorded on host %s, kernel %s, %s", part->path,
+		recording_part(part->reader) + 1, plain(facts->version, version), plain(facts->host, host),
+		plain(facts->kernel, kernel), plain(facts->machine, machine));
+	log_say("%s: begun %s, %s backend, %u probes (%u skipped), filter: %s", part->path, made,
+		plain(facts->backend, backend), facts->n_probes, facts->n_skipped, filter);
+}
+
 /* --- progress */
 
 /* Nothing if it is over soon, or if the text goes to the same terminal. */
@@ -129,16 +175,27 @@ static int on_record(void *user, const struct nt_event *record, size_t size, u32
 {
 	struct telling *telling = user;
 
-	return pipeline_add(telling->pipeline, record, size, cpu);
+	if (record->ts_ns > telling->last_ns)
+		telling->last_ns = record->ts_ns;
+	return telling->enough ? 0 : pipeline_add(telling->pipeline, record, size, cpu);
 }
 
-static int on_totals(void *user, const struct trace_totals *totals)
+static int on_totals(void *user, const struct trace_totals *totals, u64 monotonic_ns)
 {
 	struct telling *telling = user;
 
 	telling->totals = *totals;
+	telling->totals_ns = monotonic_ns;
 	telling->totals_known = true;
 	return 0;
+}
+
+/* 0 if it is a name only. */
+static u32 netns_number(const char *netns)
+{
+	unsigned long long inode;
+
+	return filter_number(netns, 0xffffffffu, &inode) ? (u32)inode : 0;
 }
 
 static struct pipeline_terms make_terms(const struct replay *replay, const struct trace_facts *facts)
@@ -154,7 +211,8 @@ static struct pipeline_terms make_terms(const struct replay *replay, const struc
 		.read = {
 			.scope = {
 				.ifname = options->ifname,
-				.netns = options->netns ? (u32)strtoul(options->netns, NULL, 10) : 0,
+				.netns = options->netns ? netns_number(options->netns) : 0,
+				.netns_name = options->netns,
 				.pid = options->pid,
 				.min_latency_ns = options->min_latency_ns,
 			},
@@ -182,12 +240,13 @@ static int telling_begin(struct telling *telling, struct replay *replay, const s
 	return telling->pipeline ? 0 : -ENOMEM;
 }
 
-/* Counts what was told into the totals of all. Without an end of the trace, its losses are not known. */
+/* Counts what was told into the totals of all. */
 static void telling_end(struct telling *telling)
 {
 	struct trace_totals *all = &telling->replay->totals, *own = &telling->totals;
 
 	own->journeys = own->incomplete = own->events = 0;
+	own->malformed += telling->malformed;
 	if (telling->pipeline)
 		pipeline_count(telling->pipeline, own);
 	render_free(telling->render, own);
@@ -216,12 +275,25 @@ static void say_state(struct replay *replay, const struct part *part)
 	replay->damaged |= state == RECORDING_DAMAGED;
 }
 
+/* What is lost is counted to the end, which this one does not have, or not here. */
+static void say_losses(const struct telling *telling, const struct part *last)
+{
+	enum recording_state state = recording_state(last->reader);
+	u64 since_ns = telling->last_ns > telling->totals_ns ? telling->last_ns - telling->totals_ns : 0;
+
+	if (state == RECORDING_COMPLETE || state == RECORDING_MORE)
+		return;
+	if (telling->totals_known && telling->totals_ns)
+		log_say("%s: losses are told as of %.1f s before its end", last->path, (double)since_ns / 1e9);
+	else if (!telling->totals_known)
+		log_say("%s: losses are not known", last->path);
+}
+
 /* 0 at its end, 1 if enough was told or the user wants no more, or negative errno. */
 static int tell_part(struct telling *telling, const struct part *part)
 {
-	struct recording_sink sink = {.record = on_record, .totals = on_totals, .user = telling};
+	const struct recording_sink sink = {.record = on_record, .totals = on_totals, .user = telling};
 	struct replay *replay = telling->replay;
-	bool enough = false;
 	int ret = recording_use_dict(part->reader, telling->dict);
 
 	while (!ret && !*replay->stop) {
@@ -229,18 +301,16 @@ static int tell_part(struct telling *telling, const struct part *part)
 		ret = recording_read(part->reader, &sink);
 		if (!ret)
 			ret = pipeline_flush(telling->pipeline);
-		/* then only the losses are wanted, which are told at the end */
-		if (!enough && pipeline_enough(telling->pipeline) && ret >= 0) {
-			enough = true;
-			sink.record = NULL;
+		if (!telling->enough && pipeline_enough(telling->pipeline) && ret >= 0) {
+			telling->enough = true;
 			ret = recording_state(part->reader) != RECORDING_MORE;
 		}
 	}
 	say_state(replay, part);
-	telling->totals.malformed += recording_malformed(part->reader);
+	telling->malformed += recording_malformed(part->reader);
 	if (ret < 0 && !(ret == -EINTR && *replay->stop))
 		return ret;
-	return enough || *replay->stop;
+	return telling->enough || *replay->stop;
 }
 
 /* Is that part the next of the same trace? */
@@ -270,6 +340,8 @@ static int tell_trace(struct replay *replay, unsigned int first, unsigned int *r
 	}
 	if (!ret)
 		ret = pipeline_finish(telling.pipeline);
+	if (i)
+		say_losses(&telling, &parts[i - 1]);
 	telling_end(&telling);
 	return ret < 0 ? ret : 0;
 }
@@ -305,6 +377,8 @@ int replay_run(const struct options *options, const volatile sig_atomic_t *stop)
 		close_parts(&replay);
 		return err == -EINTR ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
+	for (unsigned int i = 0; options->verbose && i < replay.n_parts; i++)
+		say_facts(&replay.parts[i]);
 	err = tell_all(&replay);
 	close_parts(&replay);
 	closed = out_close(replay.out);

@@ -223,13 +223,22 @@ static bool is_of_process(struct scope *scope, const struct journey *journey)
 	return found || is_learned(scope, journey);
 }
 
-static bool is_in_netns(const struct journey *journey, u32 netns)
+static bool is_in_netns(const struct journey *journey, const struct dict *dict, const struct scope_terms *terms)
 {
+	const char *name;
+	u32 netns, last = 0;
 	size_t i;
 
-	for (i = 0; i < journey->n_events; i++)
-		if (journey->events[i].netns == netns)
+	if (!terms->netns && !terms->netns_name)
+		return true;
+	for (i = 0; i < journey->n_events; i++, last = netns) {
+		netns = journey->events[i].netns;
+		if (!netns || netns == last)
+			continue;
+		name = terms->netns_name ? dict_get(dict, DICT_NETNS, netns) : NULL;
+		if (netns == terms->netns || (name && !strcmp(name, terms->netns_name)))
 			return true;
+	}
 	return false;
 }
 
@@ -255,8 +264,8 @@ bool scope_wants(struct scope *scope, const struct dict *dict, const struct jour
 	/* First: it learns, also from journeys that the other terms reject. */
 	bool wanted = !terms->pid || is_of_process(scope, journey);
 
-	if (wanted && terms->netns)
-		wanted = is_in_netns(journey, terms->netns);
+	if (wanted)
+		wanted = is_in_netns(journey, dict, terms);
 	if (wanted && terms->ifname)
 		wanted = is_on_interface(journey, dict, terms->ifname);
 	/* how long one took whose end was not seen is unknown: too long perhaps, and told */
@@ -267,7 +276,7 @@ bool scope_wants_event(const struct scope *scope, const struct dict *dict, const
 {
 	struct journey alone = {.events = (struct journey_event *)event, .n_events = 1};
 
-	if (scope->terms.netns && !is_in_netns(&alone, scope->terms.netns))
+	if (!is_in_netns(&alone, dict, &scope->terms))
 		return false;
 	return !scope->terms.ifname || is_on_interface(&alone, dict, scope->terms.ifname);
 }

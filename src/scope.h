@@ -22,6 +22,7 @@
 struct scope_terms {
 	const char *ifname; /* NULL: any; the caller's, and outlives the scope */
 	u32 netns;	    /* inode, 0: any */
+	const char *netns_name; /* NULL: any; with an inode either will do. The caller's, and outlives the scope */
 	u32 pid;	    /* of the process, 0: any */
 	u64 min_latency_ns; /* from its first event to its last, 0: any */
 };
@@ -37,7 +38,7 @@ void scope_free(struct scope *scope);
 
 /*
  * Is this journey wanted? Learns from it, so every journey must be asked about, in the order of their ends.
- * The names of interfaces are the dictionary's; one that it does not know is no match.
+ * The names of interfaces and namespaces are the dictionary's; one that it does not know is no match.
  */
 bool scope_wants(struct scope *scope, const struct dict *dict, const struct journey *journey);
 

@@ -27,6 +27,7 @@
 #define READ_INTERVAL_NS 10000000ull	 /* between looks at the rings */
 #define SWEEP_INTERVAL_NS 10000000000ull /* between looks at the tracking maps */
 #define CLOCK_INTERVAL_NS 60000000000ull /* between readings of both clocks, for the recording */
+#define TOTALS_INTERVAL_NS 10000000000ull /* between totals so far, for the recording */
 #define SWEEP_IDLE_NS 120000000000ull	 /* a packet that nothing saw for so long has gone unseen */
 
 struct session {
@@ -44,7 +45,7 @@ struct session {
 	struct render *render;
 	struct pipeline *pipeline;
 	struct recording_writer *recording; /* NULL: none is asked for */
-	u64 next_clock_ns;
+	u64 next_clock_ns, next_totals_ns;
 	u64 fast; /* journeys that --min-latency kept in the kernel */
 };
 
@@ -197,9 +198,25 @@ static int sweep(struct session *session, u64 *next_ns)
 	return pipeline_expire(session->pipeline, now > SWEEP_IDLE_NS ? now - SWEEP_IDLE_NS : 0);
 }
 
+static struct trace_totals count_totals(const struct session *session)
+{
+	struct trace_totals totals = {0};
+	struct tracer_losses losses;
+
+	tracer_count_losses(session->tracer, &losses);
+	pipeline_count(session->pipeline, &totals);
+	totals.lost_ring = losses.by_cause[NT_LOSS_RING];
+	totals.lost_map = losses.by_cause[NT_LOSS_MAP];
+	totals.lost_id = losses.by_cause[NT_LOSS_ID];
+	totals.recursion = losses.recursion;
+	totals.recursion_known = losses.recursion_known;
+	return totals;
+}
+
 /* Nothing that was read stays in memory for long: the host may not have long to live. */
 static int keep_recording(struct session *session)
 {
+	struct trace_totals totals;
 	u64 now = now_ns();
 	int err = 0;
 
@@ -208,6 +225,11 @@ static int keep_recording(struct session *session)
 	if (now >= session->next_clock_ns) {
 		session->next_clock_ns = now + CLOCK_INTERVAL_NS;
 		err = recording_add_clock(session->recording, now, now + (u64)facts_clock_offset());
+	}
+	if (!err && now >= session->next_totals_ns) {
+		session->next_totals_ns = now + TOTALS_INTERVAL_NS;
+		totals = count_totals(session);
+		err = recording_add_totals(session->recording, &totals, now);
 	}
 	return err ? err : recording_flush(session->recording, now);
 }
@@ -257,21 +279,6 @@ static int drain(struct session *session)
 		return (int)got;
 	got = pipeline_finish(session->pipeline);
 	return got < 0 ? (int)got : 0;
-}
-
-static struct trace_totals count_totals(const struct session *session)
-{
-	struct trace_totals totals = {0};
-	struct tracer_losses losses;
-
-	tracer_count_losses(session->tracer, &losses);
-	pipeline_count(session->pipeline, &totals);
-	totals.lost_ring = losses.by_cause[NT_LOSS_RING];
-	totals.lost_map = losses.by_cause[NT_LOSS_MAP];
-	totals.lost_id = losses.by_cause[NT_LOSS_ID];
-	totals.recursion = losses.recursion;
-	totals.recursion_known = losses.recursion_known;
-	return totals;
 }
 
 /* Probes which the plan attaches and the kernel does not: counted in any case, and --probes tells them, too. */

@@ -104,6 +104,14 @@ static int choose_programs(struct tracer *tracer)
 	return 0;
 }
 
+/* Whose packets they are may be asked of a recording later, whether or not it is asked now. */
+static enum nt_want_task want_task(const struct options *options)
+{
+	if (options->detail)
+		return TASK_ALWAYS;
+	return options->pid || options->write ? TASK_AT_ENDS : TASK_NEVER;
+}
+
 static void freeze_options(struct tracer *tracer, const struct kernel_abilities *abilities,
 			   const struct kernel_variables *variables, const struct options *options)
 {
@@ -119,7 +127,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel_abilities 
 			clones_seen = true;
 	}
 	rodata->clones_unannounced = !clones_seen;
-	rodata->want_task = options->detail ? TASK_ALWAYS : options->pid ? TASK_AT_ENDS : TASK_NEVER;
+	rodata->want_task = want_task(options);
 	rodata->want_stack = options->stack;
 	rodata->min_latency_ns = tracer->min_latency_ns;
 	rodata->cpu_bits = bits_for(tracer->n_cpus);

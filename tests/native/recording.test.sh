@@ -70,6 +70,22 @@ cut() {
 	check 'damage is said' grep -q damaged "$scratch/damaged.err"
 }
 
+# A host may call itself anything; a terminal is not to obey it.
+facts() {
+	local at="$scratch/named: "
+	unshare -u sh -c 'printf "a\033b\220" >/proc/sys/kernel/hostname && exec "$@"' - "$NETTRACE" \
+		--backend tracepoint -p icmp --seq 7 --duration 100ms -w "$scratch/named" 2>"$scratch/named.err" ||
+		skip 'facts of a recording' "$(tail -n 1 "$scratch/named.err")"
+	[[ -e $scratch/named ]] || return
+	told "$scratch/named" --verbose >/dev/null
+	equal '--verbose: the recording, its making, totals' 3 "$(wc -l <"$scratch/told.err")"
+	check '--verbose: the host, in plain text' grep -qF "recorded on host a\\x1bb\\x90, kernel $(uname -r), $(uname -m)" "$scratch/told.err"
+	check '--verbose: when' grep -q "begun $(date +%Y)-[0-9-]* [0-9:]* [+-]" "$scratch/told.err"
+	check '--verbose: how' grep -qE 'tracepoint backend, [0-9]+ probes \([0-9]+ skipped\), filter: .*seq 7$' "$scratch/told.err"
+	told "$scratch/named"
+	equal 'without it: totals only' 1 "$(wc -l <"$scratch/told.err")"
+}
+
 wrong_files() {
 	local file
 	for file in "$scratch/none" "$scratch" /dev/null /bin/true; do
@@ -81,6 +97,30 @@ wrong_files() {
 	"$NETTRACE" -p icmp -w "$scratch/none/a" 2>"$scratch/wrong.err"
 	equal '-w in no directory: status 1' 1 $?
 	check '-w in no directory: says so' grep -q 'No such file' "$scratch/wrong.err"
+}
+
+# By TCP, whose reader is known to be one even where the kernel does not tell the context.
+by_process() {
+	local talker
+	python3 -c '
+import socket, time
+with socket.create_server(("127.0.0.1", 47110)) as server:
+    one = socket.create_connection(server.getsockname())
+    other = server.accept()[0]
+print("ready", flush=True)
+while True:
+    one.send(b"x")
+    other.recv(9)
+    time.sleep(0.05)' >"$scratch/talker" &
+	talker=$!
+	wait_for 10 grep -q ready "$scratch/talker"
+	"$NETTRACE" --backend tracepoint -p tcp -D 47110 --tcp-flags P --duration 1s -w "$scratch/tcp" 2>/dev/null
+	kill "$talker"
+	wait "$talker" 2>/dev/null
+	told "$scratch/tcp" >"$scratch/tcp.txt"
+	check 'the process has read packets' grep -q skb_copy_datagram_iovec "$scratch/tcp.txt"
+	equal '--pid, which nobody asked for while tracing' "$(<"$scratch/tcp.txt")" "$(told "$scratch/tcp" --pid "$talker")"
+	equal '--pid of another' '' "$(told "$scratch/tcp" --pid "$$")"
 }
 
 silent() {
@@ -153,6 +193,8 @@ interrupted() {
 	nettrace_pid=''
 	check 'kill -9: what was written can be read' eval 'told "$scratch/killed" | grep -q outcome'
 	check 'kill -9: the end is missing' grep -q 'the end is missing' "$scratch/told.err"
+	check 'kill -9: losses are those so far' grep -qE 'killed: losses are told as of [0-3]\.[0-9] s before its end' "$scratch/told.err"
+	check 'kill -9: they are known' grep -qE 'lost: ring [0-9]+, map 0, id 0, recursion [0-9]' "$scratch/told.err"
 }
 
 # A recording that is long enough to see it being read.
@@ -189,8 +231,10 @@ same_in_every_mode
 cut
 interrupted_reading
 progress
+facts
 wrong_files
 silent
+by_process
 rotation
 rotation_by_age
 full_disk

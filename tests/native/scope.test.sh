@@ -53,3 +53,22 @@ only '--netns-current' 127.0.0.1 --netns-current
 only '-i and --netns-current' 127.0.0.1 -i lo --netns-current
 none '-i, the wrong one' -i ntest0
 none '-i and --netns, of which one is wrong' -i ntest0 --netns "$other"
+
+# As `ip netns attach` names it, which refuses to if this machine hides its mounts.
+named=/run/netns/ntest-web
+if ! mkdir -p /run/netns || ! touch "$named" || ! mount --bind "/proc/$other/ns/net" "$named"; then
+	rm -f "$named"
+	skip 'names of namespaces' 'no namespace can be given a name here'
+	exit 0
+fi
+timeout 30 "$NETTRACE" -p icmp -c 8 --addr 127.0.0.0/30 -w "$scratch/named" -o "$scratch/live.jsonl" 2>/dev/null
+umount "$named"
+rm "$named"
+equal 'the name of a namespace in JSON' "$inode ntest-web" \
+	"$(jq -r '.events[]? | select(.netns_name) | "\(.netns) \(.netns_name)"' "$scratch/live.jsonl" | sort -u)"
+told() { "$NETTRACE" -r "$scratch/named" "$@" 2>/dev/null; }
+check 'in text, when it is gone' eval 'told --detail | grep -q "netns ntest-web:$inode\]"'
+equal '--netns NAME finds as much as its inode' "$(told --netns "$inode")" "$(told --netns ntest-web)"
+check '--netns NAME finds its packets' eval 'told --netns ntest-web | grep -qF 127.0.0.2'
+check '--netns NAME finds no others' eval '! told --netns ntest-web | grep -F 127.0.0.1'
+equal '--netns of a name that no namespace had' '' "$(told --netns ntest-we)"

@@ -36,6 +36,7 @@ static struct kept kept[KEPT_MAX];
 static size_t n_kept;
 static struct trace_totals totals;
 static bool totals_came;
+static u64 totals_ns;
 static u64 clocks[2];
 static char directory[] = "/tmp/nettrace-test-XXXXXX";
 static char path[64];
@@ -83,10 +84,11 @@ static inline int keep_record(void *user, const struct nt_event *record, size_t 
 	return 0;
 }
 
-static inline int keep_totals(void *user, const struct trace_totals *came)
+static inline int keep_totals(void *user, const struct trace_totals *came, u64 monotonic_ns)
 {
 	(void)user;
 	totals = *came;
+	totals_ns = monotonic_ns;
 	totals_came = true;
 	return 0;
 }

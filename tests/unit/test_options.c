@@ -206,6 +206,8 @@ static void formats(void **state)
 	refuse("--pcap-at", "is not a stage such as link-in, ip-out or driver; nettrace --probes shows them", "%", "life",
 	       "unknown", "ip", "IP-IN");
 	assert_error("--basic -o x.perfetto-trace", "--basic and --format perfetto exclude each other");
+	assert_error("--date -o x.jsonl", "--date and --format jsonl exclude each other");
+	assert_error("-r a --date --format pcapng", "--date and --format pcapng exclude each other");
 	refuse("--format", "is not text, jsonl, pcapng or perfetto", "%", "json", "TEXT", "text,jsonl");
 }
 
@@ -243,8 +245,13 @@ static void recordings(void **state)
 	assert_error("-w - --format text", "--write - and the output cannot both be standard output; use -o FILE");
 	accepted("-w - -o b");
 	accepted("-w -");
+	assert_error("-w a --basic", "--basic needs an output, and --write alone has none; use -o or --format");
+	assert_error("--date -w a", "--date needs an output, and --write alone has none; use -o or --format");
+	accepted("-w a --detail --stack"); /* these are recorded */
+	accepted("-w a --basic --date -o b");
+	accepted("-w a --basic --format jsonl");
 	accepted("-r a --netns 4026531840 -i eth0 --pid 5 -p icmp -c 3 --detail --date");
-	assert_error("-r a --netns web", "--netns: of a recording only the inode number of a namespace is known");
+	assert_string_equal(accepted("-r a --netns web").netns, "web");
 }
 
 static void rotation(void **state)

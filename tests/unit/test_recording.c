@@ -106,6 +106,34 @@ static void damaged_anywhere(void **state)
 	}
 }
 
+/* Killed, it has the totals that were written last; those of the end replace them. */
+static void running_totals(void **state)
+{
+	struct trace_totals sofar = {.lost_ring = 1, .recursion = 2, .recursion_known = true};
+	struct recording_writer *writer = create(0, 0);
+	struct nt_event ev;
+
+	(void)state;
+	for (u64 second = 1; second <= 3; second++) {
+		ev = event(second * 1000000000, NT_PROBE_ip_rcv);
+		assert_int_equal(recording_add(writer, &ev, sizeof(ev), 0), 0);
+		sofar.lost_ring = second;
+		assert_int_equal(recording_add_totals(writer, &sofar, ev.ts_ns + 1), 0);
+		assert_int_equal(recording_flush(writer, ev.ts_ns + facts.start_ns), 0);
+	}
+	assert_int_equal(recording_close(writer, NULL), 0);
+	assert_int_equal(read_file(path), RECORDING_CUT);
+	assert_true(totals_came && totals.recursion_known);
+	assert_int_equal(totals.lost_ring, 3);
+	assert_int_equal(totals_ns, 3000000001);
+	writer = create(0, 0);
+	assert_int_equal(recording_add_totals(writer, &sofar, 1), 0);
+	sofar.lost_ring = 9;
+	assert_int_equal(recording_close(writer, &sofar), 0);
+	assert_int_equal(read_file(path), RECORDING_COMPLETE);
+	assert_int_equal(totals.lost_ring, 9);
+}
+
 static void expect_refusal(const char *file, const char *words)
 {
 	struct recording_reader *reader;
@@ -126,7 +154,7 @@ static void refused(void **state)
 	bytes = slurp(path, &size);
 	bytes[8] = 9;
 	spill(path, bytes, size);
-	expect_refusal(path, "version 9.0");
+	expect_refusal(path, "version 9.1");
 	bytes[8] = RECORDING_MAJOR;
 	for (int i = 0; i < 2; i++) { /* the other byte order */
 		char swap = bytes[12 + i];
@@ -302,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(round_trip),     test(cut_anywhere), test(damaged_anywhere), test(refused), test(foreign_probes),
 		test(notes),	      test(rotation),	  test(rotation_by_age), test(no_room),	  test(no_place),
+		test(running_totals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

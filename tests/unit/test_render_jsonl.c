@@ -115,7 +115,7 @@ static void every_protocol(void **state)
 		at += sprintf(at,
 			      "{\"type\":\"event\",\"journey\":7,%s,\"ts_ns\":0,\"probe\":\"ip_rcv\",\"stage\":\"ip-in\",\"cpu\":0,"
 			      "\"context\":null,\"skb\":\"0xffff888000001000\",\"ifindex\":null,\"ifname\":null,"
-			      "\"netns\":null,\"span_ns\":null,\"notes\":{},\"origins\":[]}\n",
+			      "\"netns\":null,\"netns_name\":null,\"span_ns\":null,\"notes\":{},\"origins\":[]}\n",
 			      packets[i].members);
 	assert_string_equal(read_back(), want);
 }
@@ -200,6 +200,7 @@ static void write_full(void)
 	struct journey journey = make(events, 5, flows, 2);
 
 	dict_set(dict, DICT_IFNAME, dict_ifname_key(NETNS, ETH0), "eth\x80\"");
+	dict_set(dict, DICT_NETNS, NETNS, "w\xff" "b");
 	dict_set(dict, DICT_SYMBOL, drop.location, "nf_hook_slow+0x96");
 	dict_set(dict, DICT_SYMBOL, 1, "bpf_prog_0123+0x1"); /* the tracer's own */
 	dict_set(dict, DICT_DROP_REASON, 8, "NETFILTER_DROP");
@@ -215,7 +216,7 @@ static void write_full(void)
 	write_event(&journey, &events[1]);
 }
 
-#define NOWHERE "\"ifindex\":null,\"ifname\":null,\"netns\":null,"
+#define NOWHERE "\"ifindex\":null,\"ifname\":null,\"netns\":null,\"netns_name\":null,"
 #define EVENT_1 "\"ts_ns\":4000,\"probe\":\"nf_nat_manip_pkt\",\"stage\":\"netfilter\",\"cpu\":0,\"context\":\"ksoftirqd\"," \
 	"\"skb\":\"0xffff888000001000\"," NOWHERE "\"span_ns\":3000,\"notes\":{\"hook\":{\"family\":99,\"hook\":98}}"
 
@@ -235,11 +236,11 @@ static void full_journey(void **state)
 		"\"retransmit_of\":{\"id\":6,\"skb\":\"0xffff888000001200\",\"ts_ns\":1},"
 		"\"before\":null,\"delays\":[],\"slowest\":{\"from\":\"ip-in\",\"to\":\"netfilter\",\"span_ns\":3000},"
 		"\"events\":[{\"ts_ns\":1000,\"probe\":\"ip_rcv\",\"stage\":\"ip-in\",\"cpu\":3,\"context\":\"softirq\","
-		"\"skb\":\"0xffff888000001000\",\"ifindex\":3,\"ifname\":\"eth\\ufffd\\\"\",\"netns\":4026531840,"
+		"\"skb\":\"0xffff888000001000\",\"ifindex\":3,\"ifname\":\"eth\\ufffd\\\"\",\"netns\":4026531840,\"netns_name\":\"w\\ufffdb\","
 		"\"span_ns\":null,\"notes\":{\"hook\":{\"family\":\"ipv4\",\"hook\":\"INPUT\"}}},"
 		"{" EVENT_1 "},"
 		"{\"ts_ns\":4500,\"probe\":\"ip_output\",\"stage\":\"ip-out\",\"cpu\":0,\"context\":null,"
-		"\"skb\":\"0xffff888000001000\",\"ifindex\":4,\"ifname\":null,\"netns\":4026531840,\"span_ns\":500,\"notes\":{},"
+		"\"skb\":\"0xffff888000001000\",\"ifindex\":4,\"ifname\":null,\"netns\":4026531840,\"netns_name\":\"w\\ufffdb\",\"span_ns\":500,\"notes\":{},"
 		"\"packet\":{\"proto\":\"udp\"," V4 PORTS "\"udp\":{\"payload_bytes\":56}," IPV4("17") REST("84") "}},"
 		"{\"ts_ns\":4600,\"probe\":\"kfree_skb\",\"stage\":\"ip-out\",\"cpu\":0,\"context\":\"task\","
 		"\"skb\":\"0xffff888000001100\"," NOWHERE "\"span_ns\":100,\"notes\":{"

@@ -58,13 +58,14 @@ static void detail(void **state)
 	(void)state;
 	dict_set(dict, DICT_IFNAME, dict_ifname_key(NETNS, ETH0), "eth0");
 	dict_set(dict, DICT_IFNAME, dict_ifname_key(NETNS, 8), "\x1b]\xff" "8");
+	dict_set(dict, DICT_NETNS, 4026532177, "we\x1b" "b");
 	assert_string_equal(
 		block(&env, events, 8),
 		HEADER
 		"[0.000000] [nf_hook_slow        ] [cpu 0 task ping:230 netns 4026531840] no IP header"
 		" *ipv4 in chain: OUTPUT*\n"
 		"[0.000000] [ip_output           ] [cpu 1 task a \\x0a\\x1b[0m:230/231 eth0] no IP header (+0 ns)\n"
-		"[0.000000] [ip_rcv              ] [cpu 127 softirq if 3 netns 4026532177] no IP header"
+		"[0.000000] [ip_rcv              ] [cpu 127 softirq if 3 netns we\\x1bb:4026532177] no IP header"
 		" *ipv4 in chain: OUTPUT* (+0 ns)\n"
 		"[0.000000] [ip_rcv              ] [cpu 0 ksoftirqd if 7] no IP header (+0 ns)\n"
 		"[0.000000] [ip_rcv              ] [cpu 0 napi_thread] no IP header (+0 ns)\n"

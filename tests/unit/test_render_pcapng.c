@@ -62,7 +62,7 @@ static void check_on_device(void)
 	assert_int_equal(le32(blocks[3].body), 1);
 	assert_int_equal(le32(blocks[3].body + 4), 132);
 	assert_true(has(&blocks[3], 2, "eth0"));
-	assert_true(has(&blocks[3], 3, "interface 3 of network namespace 4026531849: Ethernet frames"));
+	assert_true(has(&blocks[3], 3, "interface 3 of network namespace 4026531849 (we\\x0ab): Ethernet frames"));
 	assert_int_equal(le32(blocks[4].body), 1);
 	assert_int_equal(original_of(&blocks[4]), 98);
 	assert_true(has_number(&blocks[4], 2, 1));
@@ -96,6 +96,7 @@ static void blocks_of_a_journey(void **state)
 
 	(void)state;
 	dict_set(dict, DICT_IFNAME, dict_ifname_key(NETNS + 9, 3), "eth0");
+	dict_set(dict, DICT_NETNS, NETNS + 9, "we\nb");
 	start(NT_STAGE_UNKNOWN);
 	render_pcapng.journey(render, &journey);
 	assert_int_equal(parse(NULL), 5);

@@ -156,6 +156,24 @@ static void interface_of_any_event(void **state)
 	assert_true(wants(made));
 }
 
+static void namespace_by_name(void **state)
+{
+	struct made *made = make(TCP_OUT);
+
+	(void)state;
+	want(.netns_name = "web", .netns = NETNS_B);
+	assert_false(wants(made)); /* its name is unknown */
+	dict_set(dict, DICT_NETNS, NETNS_A, "we");
+	assert_false(wants(made));
+	dict_set(dict, DICT_NETNS, NETNS_A, "web");
+	assert_true(wants(made));
+	assert_true(scope_wants_event(scope, dict, &made->events[0]));
+	made->events[0].netns = NETNS_B;
+	assert_true(wants(made)); /* a number that is an inode, too */
+	made->events[0].netns = 0;
+	assert_false(wants(made));
+}
+
 static void namespace_of_any_event(void **state)
 {
 	struct made *made = make(TCP_OUT);
@@ -391,7 +409,7 @@ int main(void)
 		test(nothing_asked),
 		test(long_enough),
 		test(interface_of_any_event),
-		test(namespace_of_any_event),
+		test(namespace_of_any_event), test(namespace_by_name),
 		test(process_that_sends),
 		test(context_unknown),
 		test(second_note_of_an_event),
