@@ -2,7 +2,8 @@
 /*
  * A kprobe's perf event is released under event_mutex, with an SRCU and an RCU grace
  * period (tracepoint_synchronize_unregister), and a trampoline is freed behind RCU-tasks': some 40 ms each
- * on an idle machine, seconds for a hundred, and threads cannot share them. A kernel object goes with
+ * on an idle machine, seconds for a hundred, and threads cannot share them. A link of kprobe.multi waits likewise
+ * under ftrace_lock, once for all its functions. A kernel object goes with
  * its last file descriptor, so a child inherits those of the links, lets the parent close its own,
  * which then costs nothing, and waits in the parent's stead.
  */

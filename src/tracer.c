@@ -454,7 +454,7 @@ void tracer_detach(struct tracer *tracer)
 	enum backend backend = tracer->plan->backend;
 
 	tracer_stop(tracer);
-	detach_links(tracer->links, tracer->n_links, backend == BACKEND_KPROBE || backend == BACKEND_FENTRY);
+	detach_links(tracer->links, tracer->n_links, backend != BACKEND_TRACEPOINT);
 	tracer->n_links = 0;
 }
 

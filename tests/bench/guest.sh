@@ -42,6 +42,7 @@ ours() {
 	events=$(sed -n 's/.* \([0-9]*\) events.*/\1/p' "$scratch/said")
 	sample "$state" events_per_ping "$(awk -v n="$events" -v pings="$((pings + 200))" 'BEGIN { print n / pings }')"
 	sample "$state" lost "$(sed -n 's/.*lost: ring \([0-9]*\),.*/\1/p' "$scratch/said")"
+	until_gone "$state"
 }
 
 # theirs STATE FILTER: what it lost it does not say; what it shows is a line per event.
@@ -52,6 +53,26 @@ theirs() {
 	round_trip "$state"
 	stop_tracer "$state"
 	sample "$state" events_per_ping "$(grep -c ^0x "$scratch/out" | awk -v pings="$((pings + 200))" '{ print $1 / pings }')"
+	until_gone "$state"
+}
+
+# What a hit costs, by the kernel's own clock, which is read at every hit and so is part of it.
+cost_per_hit() {
+	local state=$1
+	shift
+	sysctl -qw kernel.bpf_stats_enabled=1
+	start_tracer "$state" "$@" >/dev/null || return
+	flood "$pings" >/dev/null
+	program_costs | awk -v state="$state" '{ printf "sample %s hit_ns %.1f\n", state, $1 / $2 }'
+	stop_tracer "$state" >/dev/null
+	sysctl -qw kernel.bpf_stats_enabled=0
+	until_gone "$state" >/dev/null
+}
+
+costs() {
+	cost_per_hit floor '^ready' build/bench-empty "$backend" "$scratch/probes"
+	cost_per_hit matching '^nettrace: tracing' build/nettrace --backend "$backend" -p icmp -o "$scratch/trace.txt"
+	cost_per_hit not-matching '^nettrace: tracing' build/nettrace --backend "$backend" -p tcp -o "$scratch/trace.txt"
 }
 
 topology || exit
@@ -65,5 +86,5 @@ for ((round = 1; round <= rounds; round++)); do
 	ours not-matching tcp -o "$scratch/trace.txt"
 	theirs pwru-matching icmp
 	theirs pwru-not-matching tcp
+	costs
 done
-cat "$scratch/said" >&2

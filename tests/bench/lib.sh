@@ -56,6 +56,14 @@ stop_tracer() {
 	wait "$says_pid"
 }
 
+# until_gone STATE: the time until the kernel has none of its programs any more, seen from when it has ended: some leave
+# that to a child.
+until_gone() {
+	local began=$EPOCHREALTIME tries=600
+	while ((tries-- > 0)) && bpftool prog list | grep -qE ' name (fn_|tp_|fx_|kprobe_skb|fexit_|empty_)'; do sleep 0.05; done
+	sample "$1" gone_ms "$(ms_since "$began")"
+}
+
 # The sum over all loaded programs; needs kernel.bpf_stats_enabled.
 program_costs() {
 	bpftool -j prog show | jq -r '[.[] | select(.run_cnt)] | "\(map(.run_time_ns) | add) \(map(.run_cnt) | add)"'
