@@ -20,7 +20,7 @@ logs=build/test-logs
 
 # The fast selection: its second kernel has neither kprobe.multi nor the newest ways to free a packet.
 first_kernel=7.x second_kernel=6.1
-first_tests=(00-guest backends check errors filters paths ping probes reuse stale tcp tunnels)
+first_tests=(00-guest backends check errors filters latency paths ping probes reuse stale tcp tunnels)
 second_tests=(00-guest backends ping paths probes tcp)
 
 # count KIND: over the logs of all stages.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # --min-latency: of a flood in which one packet in a hundred is held back for 60 ms, those are told, whole, and nothing else
 # leaves the kernel. NETTRACE_LONG=1: with fentry, too.
+# shellcheck disable=SC2016 # what eval is given
 set -u
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
