@@ -109,6 +109,26 @@ static __always_inline void forget(struct sk_buff *skb, u64 head, u32 probe, con
 		emit_reused(&emit);
 }
 
+/*
+ * Nothing that the rules of lifetime.h ask for has changed, which is so at most hits: CONTINUE. At a START
+ * the header has to be the one that is known; where a quick look does not tell, the long way does.
+ */
+static __always_inline bool is_unchanged(struct sk_buff *skb, u64 head, u32 flags, const struct nt_tracked *t)
+{
+	struct linear from = {.head = (void *)head};
+	u32 network;
+
+	if (t->head != head || (t->flags & NT_T_ANNOUNCED) || (flags & NT_P_FRESH))
+		return false;
+	if (!(flags & NT_P_START))
+		return true;
+	if (!t->print)
+		return false;
+	network = network_offset(skb, from.head, flags);
+	from.tail = READ(skb, tail);
+	return network == t->network && quick_print(&from, network) == t->print;
+}
+
 /* Keep what was read of the header, if anything was. */
 static __always_inline void track_header(struct nt_tracked *t, u64 print, u32 network, const struct nt_flow *flow)
 {
@@ -129,6 +149,8 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	u32 network = 0;
 	bool piece;
 
+	if (t && is_unchanged(skb, head, flags, t))
+		return t;
 	if ((flags & NT_P_START) && !t && !maybe_head(head) && !cut_pending() && !filter_may_want(skb, head, flags))
 		return NULL;
 	known = take_sight(&sight, skb, head, t);

@@ -316,21 +316,83 @@ static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 of
 	in_memory(flow);
 }
 
+/* What a fingerprint is made of; addresses are the last words of IPv6's. */
+struct print_parts {
+	u32 saddr, daddr, tcp_seq;
+	u16 l3_proto, ip_id, icmp_type, echo_id, echo_seq, sport, dport;
+	u8 l4_proto;
+};
+
 /*
- * A packet's fingerprint, 0 if not all of its headers could be read. The low half
- * is what NAT never changes (IP id, protocol, ICMP type, sequence number), the
+ * The low half is what NAT never changes (IP id, protocol, ICMP type, sequence number), the
  * high half the addresses, ports and echo id.
  */
+static __always_inline u64 print_of(const struct print_parts *p)
+{
+	u32 fixed = (p->ip_id | (u32)p->echo_seq << 16) ^ p->tcp_seq;
+	u32 ends = p->saddr * 0x9e3779b1u ^ p->daddr * 0x85ebca6bu;
+
+	fixed ^= ((u32)p->icmp_type << 16 | p->l4_proto) * 0x01000193u ^ (u32)p->l3_proto << 16;
+	ends ^= ((u32)p->sport << 16 | p->dport) * 0xc2b2ae35u ^ p->echo_id;
+	return (u64)ends << 32 | (fixed | 1);
+}
+
+/* A packet's fingerprint, 0 if not all of its headers could be read. */
 static __always_inline u64 flow_print(const struct nt_flow *flow)
 {
-	u32 fixed = (flow->ip_id | (u32)flow->echo_seq << 16) ^ flow->tcp_seq;
-	u32 ends = flow->saddr[3] * 0x9e3779b1u ^ flow->daddr[3] * 0x85ebca6bu;
+	const struct print_parts parts = {
+		.saddr = flow->saddr[3],
+		.daddr = flow->daddr[3],
+		.tcp_seq = flow->tcp_seq,
+		.l3_proto = flow->l3_proto,
+		.ip_id = flow->ip_id,
+		.icmp_type = flow->icmp_type,
+		.echo_id = flow->echo_id,
+		.echo_seq = flow->echo_seq,
+		.sport = flow->sport,
+		.dport = flow->dport,
+		.l4_proto = flow->l4_proto,
+	};
 
 	if (!flow->l3_proto || flow->no_transport == NT_TRANSPORT_CUT)
 		return 0;
-	fixed ^= ((u32)flow->icmp_type << 16 | flow->l4_proto) * 0x01000193u ^ (u32)flow->l3_proto << 16;
-	ends ^= ((u32)flow->sport << 16 | flow->dport) * 0xc2b2ae35u ^ flow->echo_id;
-	return (u64)ends << 32 | (fixed | 1);
+	return print_of(&parts);
+}
+
+/*
+ * The same fingerprint with less effort, of the packets that are most: TCP, UDP and ICMP in IPv4 without options or
+ * fragments. 0 of others, and of those that end before their transport header.
+ */
+static __always_inline u64 quick_print(const struct linear *from, u32 network)
+{
+	struct print_parts parts = {.l3_proto = NT_ETH_IPV4};
+	union transport_header h;
+	struct ipv4_header ip;
+
+	/* as much as the most of them have, so that it can be read at once */
+	if (network + sizeof(ip) + TCP_BYTES > from->tail || !linear_read(from, network, &ip, sizeof(ip)) ||
+	    !linear_read(from, network + sizeof(ip), &h, UDP_BYTES) || ip.version_ihl != 0x45 ||
+	    (ip.fragment & swap16(IP_FRAGMENT_OFFSET | IP_MORE_FRAGMENTS)))
+		return 0;
+	parts.saddr = ip.saddr;
+	parts.daddr = ip.daddr;
+	parts.ip_id = swap16(ip.id);
+	parts.l4_proto = ip.protocol;
+	if (ip.protocol == NT_IP_ICMP) {
+		parts.icmp_type = (u16)(h.icmp.type << 8 | h.icmp.code);
+		if (h.icmp.type == 0 || h.icmp.type == 8) {
+			parts.echo_id = swap16(h.icmp.id);
+			parts.echo_seq = swap16(h.icmp.seq);
+		}
+	} else if (ip.protocol == NT_IP_TCP || ip.protocol == NT_IP_UDP) {
+		parts.sport = swap16(h.port.source);
+		parts.dport = swap16(h.port.dest);
+		if (ip.protocol == NT_IP_TCP)
+			parts.tcp_seq = swap32(h.port.seq);
+	} else {
+		return 0;
+	}
+	return print_of(&parts);
 }
 
 /* Nothing in the low half tells it from others of its protocol: UDP without an IP id, as over IPv6. */
