@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * usage: bench-empty kprobe-multi|kprobe|tracepoint PROBES
+ * usage: bench-empty kprobe-multi|kprobe|tracepoint PROBES [writing]
  *
  * Attaches programs that do nothing: the floor under what any tracer costs that has the same probes. The file PROBES has
- * lines of "function NAME" and "tracepoint NAME". Says "ready" on stderr once all of them are attached, and stays
- * until SIGINT or SIGTERM.
+ * lines of "function NAME" and "tracepoint NAME". With "writing", each hit leaves a record, which is read and forgotten: the
+ * floor under a tracer that tells each hit. Says "ready" on stderr once all of them are attached, and stays until
+ * SIGINT or SIGTERM.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "empty.skel.h"
@@ -86,14 +88,35 @@ static int silence(enum libbpf_print_level level, const char *format, va_list ar
 	return 0;
 }
 
+static int forget(void *user, void *record, size_t bytes)
+{
+	(void)user;
+	(void)record;
+	(void)bytes;
+	return 0;
+}
+
+/* Until a signal, as often as nettrace reads. */
+static int stay(struct empty_bpf *skel, const sigset_t *ends)
+{
+	struct timespec interval = {0, 10000000};
+	struct ring_buffer *ring = ring_buffer__new(bpf_map__fd(skel->maps.records), forget, NULL, NULL);
+
+	if (!ring)
+		return complain("cannot read", "records");
+	while (sigtimedwait(ends, NULL, &interval) < 0)
+		ring_buffer__consume(ring);
+	ring_buffer__free(ring);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct probes probes;
 	struct empty_bpf *skel;
 	sigset_t ends;
-	int signal;
 
-	if (argc != 3)
+	if (argc != 3 && (argc != 4 || strcmp(argv[3], "writing")))
 		return 2;
 	libbpf_set_print(silence);
 	sigemptyset(&ends);
@@ -105,6 +128,7 @@ int main(int argc, char **argv)
 	skel = empty_bpf__open();
 	if (!skel)
 		return complain("cannot open", "programs") < 0;
+	skel->rodata->writes = argc == 4;
 	bpf_program__set_autoload(skel->progs.empty_multi, !strcmp(argv[1], "kprobe-multi"));
 	bpf_program__set_autoload(skel->progs.empty_kprobe, !strcmp(argv[1], "kprobe"));
 	if (empty_bpf__load(skel))
@@ -112,6 +136,5 @@ int main(int argc, char **argv)
 	if (attach_all(skel, &probes, argv[1]))
 		return 1;
 	fputs("ready\n", stderr);
-	sigwait(&ends, &signal);
-	return 0;
+	return stay(skel, &ends) != 0;
 }

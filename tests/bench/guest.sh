@@ -7,42 +7,66 @@
 set -u
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=traffic.sh
+. "$(dirname "$0")/traffic.sh"
 
 backend=$1 rounds=$2 pings=$3
 
-topology() {
-	ip netns add a && ip netns add b &&
-		ip link add va netns a type veth peer name vb netns b &&
-		ip -n a addr add 10.7.0.1/24 dev va && ip -n b addr add 10.7.0.2/24 dev vb &&
-		ip -n a link set va up && ip -n b link set vb up
-	ip netns exec a ping -q -c 2 -i 0.1 10.7.0.2 >/dev/null
-}
-
-flood() { ip netns exec a ping -f -q -c "$1" 10.7.0.2; }
-
-# The average of all round trips, in microseconds.
-round_trip() {
-	flood 200 >/dev/null
-	sample "$1" round_trip_us "$(flood "$pings" | awk -F '[ /]' '/^rtt/ { print $8 * 1000 }')"
-}
-
+# floor STATE [writing]
 floor() {
-	start_tracer floor '^ready' build/bench-empty "$backend" "$scratch/probes" || return
-	round_trip floor
-	stop_tracer floor
+	local state=$1
+	shift
+	start_tracer "$state" '^ready' build/bench-empty "$backend" "$scratch/probes" "$@" || return
+	round_trip "$state" "$pings"
+	stop_tracer "$state"
 }
 
 # ours STATE PROTOCOL [OPTION]...
 ours() {
 	local state=$1 protocol=$2 events
 	shift 2
-	start_tracer "$state" '^nettrace: tracing' build/nettrace --backend "$backend" -p "$protocol" "$@" || return
-	round_trip "$state"
+	start_tracer "$state" '^nettrace: tracing' build/nettrace --backend "$backend" -p "$protocol" --verbose "$@" || return
+	round_trip "$state" "$pings"
 	stop_tracer "$state"
+	start_times "$state"
 	events=$(sed -n 's/.* \([0-9]*\) events.*/\1/p' "$scratch/said")
 	sample "$state" events_per_ping "$(awk -v n="$events" -v pings="$((pings + 200))" 'BEGIN { print n / pings }')"
 	sample "$state" lost "$(sed -n 's/.*lost: ring \([0-9]*\),.*/\1/p' "$scratch/said")"
 	until_gone "$state"
+}
+
+# What nettrace says of its start.
+start_times() {
+	local said load attach
+	said=$(sed -nE 's/^nettrace: it took ([0-9]+) ms until .* loaded, and ([0-9]+) ms .*/\1 \2/p' "$scratch/said")
+	read -r load attach <<<"$said"
+	sample "$1" load_ms "$load"
+	sample "$1" attach_ms "$attach"
+}
+
+# first_event STATE FILE COMMAND...: until a line about one of the pings that are sent all the while is in FILE.
+first_event() {
+	local state=$1 file=$2 began pid pinging
+	shift 2
+	ip netns exec a ping -q -i 0.01 10.7.0.2 >/dev/null &
+	pinging=$!
+	rm -f "$file"
+	began=$EPOCHREALTIME
+	"$@" >"$scratch/out" 2>/dev/null &
+	pid=$!
+	until [[ -s $file ]] && grep -qE 'ICMP|^0x' "$file"; do
+		kill -0 "$pid" || break
+		sleep 0.01
+	done
+	sample "$state" first_event_ms "$(ms_since "$began")"
+	kill -TERM "$pid" && wait "$pid"
+	kill "$pinging" && wait "$pinging" 2>/dev/null
+	until_gone "$state" >/dev/null
+}
+
+first_events() {
+	first_event matching "$scratch/trace.txt" build/nettrace --backend "$backend" -p icmp -o "$scratch/trace.txt"
+	[[ ! -x pwru ]] || first_event pwru-matching "$scratch/out" ./pwru --backend "$backend" icmp
 }
 
 # theirs STATE FILTER: what it lost it does not say; what it shows is a line per event.
@@ -50,7 +74,7 @@ theirs() {
 	local state=$1 filter=$2
 	[[ -x pwru ]] || return 0
 	start_tracer "$state" 'Listening for events' ./pwru --backend "$backend" "$filter" || return
-	round_trip "$state"
+	round_trip "$state" "$pings"
 	stop_tracer "$state"
 	sample "$state" events_per_ping "$(grep -c ^0x "$scratch/out" | awk -v pings="$((pings + 200))" '{ print $1 / pings }')"
 	until_gone "$state"
@@ -71,20 +95,24 @@ cost_per_hit() {
 
 costs() {
 	cost_per_hit floor '^ready' build/bench-empty "$backend" "$scratch/probes"
-	cost_per_hit matching '^nettrace: tracing' build/nettrace --backend "$backend" -p icmp -o "$scratch/trace.txt"
-	cost_per_hit not-matching '^nettrace: tracing' build/nettrace --backend "$backend" -p tcp -o "$scratch/trace.txt"
+	cost_per_hit floor-writing '^ready' build/bench-empty "$backend" "$scratch/probes" writing
+	cost_per_hit matching '^nettrace: tracing' build/nettrace --backend "$backend" -p icmp --no-attribution -o "$scratch/trace.txt"
+	cost_per_hit not-matching '^nettrace: tracing' build/nettrace --backend "$backend" -p tcp --no-attribution -o "$scratch/trace.txt"
 }
 
 topology || exit
 list_probes "$backend" >"$scratch/probes"
 for ((round = 1; round <= rounds; round++)); do
 	progress "round $round of $rounds"
-	round_trip untraced
-	floor
+	round_trip untraced "$pings"
+	floor floor
+	floor floor-writing writing
 	ours matching icmp -o "$scratch/trace.txt"
+	ours unattributed icmp -o "$scratch/trace.txt" --no-attribution
 	ours recording icmp -w "$scratch/trace.nettrace"
 	ours not-matching tcp -o "$scratch/trace.txt"
 	theirs pwru-matching icmp
 	theirs pwru-not-matching tcp
+	first_events
 	costs
 done

@@ -21,8 +21,8 @@ list_probes() {
 		$2 == "attach" { n = split($5, names, /[ ,]+/); for (i = 1; i <= n; i++) print $3, names[i] }'
 }
 
-# start_tracer STATE READY COMMAND...: runs COMMAND until its stdout or stderr has a line that matches READY, which is
-# its time to attach. Its stdout goes to $scratch/out if it has none of its own; sets tracer_pid.
+# start_tracer STATE READY COMMAND...: runs COMMAND until its stdout or stderr has a line that matches READY, and is
+# ready then; that line is kept in $scratch/ready. Its stdout goes to $scratch/out if it has none of its own; sets tracer_pid.
 start_tracer() {
 	local state=$1 ready=$2 began line
 	shift 2
@@ -39,7 +39,8 @@ start_tracer() {
 		progress "$1 did not start: $line"
 		return 1
 	fi
-	sample "$state" attach_ms "$(ms_since "$began")"
+	sample "$state" ready_ms "$(ms_since "$began")"
+	printf '%s\n' "$line" >"$scratch/ready"
 	cat <&5 >"$scratch/said" &
 	says_pid=$!
 	exec 5<&-

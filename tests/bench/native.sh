@@ -32,8 +32,22 @@ hits() {
 	sysctl -qw kernel.bpf_stats_enabled=1
 	empty=$(hit floor '^ready' build/bench-empty tracepoint "$scratch/probes")
 	sample floor hit_ns "$empty"
-	above not-tracked "$empty" "$(hit x '^nettrace: tracing' build/nettrace --backend tracepoint -p tcp -w "$scratch/none.nettrace")"
-	above tracked "$empty" "$(hit x '^nettrace: tracing' build/nettrace --backend tracepoint -p icmp -w "$scratch/a.nettrace")"
+	above writing "$empty" "$(hit x '^ready' build/bench-empty tracepoint "$scratch/probes" writing)"
+	above not-tracked "$empty" "$(hit x '^nettrace: tracing' build/nettrace --backend tracepoint -p tcp --no-attribution -w "$scratch/none.nettrace")"
+	above tracked "$empty" "$(hit x '^nettrace: tracing' build/nettrace --backend tracepoint -p icmp --no-attribution -w "$scratch/a.nettrace")"
+	sysctl -qw kernel.bpf_stats_enabled=0
+}
+
+# What watching the CPUs takes of one while nothing is sent.
+observers() {
+	local seconds=5
+	sysctl -qw kernel.bpf_stats_enabled=1
+	start_tracer x '^nettrace: tracing' build/nettrace --backend tracepoint -p tcp -w "$scratch/none.nettrace" >/dev/null || return
+	sleep "$seconds"
+	bpftool -j prog show |
+		jq -r --argjson s "$seconds" '[.[] | select(.name // "" | startswith("cpu_")) | .run_time_ns // 0] | add / $s / 1e7' |
+		sed 's/^/sample watching cpu_percent /'
+	stop_tracer x >/dev/null
 	sysctl -qw kernel.bpf_stats_enabled=0
 }
 
@@ -53,5 +67,6 @@ list_probes tracepoint >"$scratch/probes"
 for ((round = 1; round <= rounds; round++)); do
 	progress "round $round of $rounds"
 	hits
+	observers
 	reading
 done

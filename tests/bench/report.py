@@ -14,14 +14,18 @@ COLUMNS = [
     ("round_trip_us", "round trip us", 1),
     ("events_per_ping", "events/ping", 1),
     ("lost", "lost", 0),
+    ("probes", "probes", 0),
+    ("refused", "refused", 0),
     ("load_ms", "load ms", 0),
-    ("attach_ms", "ready ms", 0),
+    ("attach_ms", "attach ms", 0),
+    ("ready_ms", "ready ms", 0),
     ("first_event_ms", "first event ms", 0),
     ("detach_ms", "end ms", 0),
     ("gone_ms", "gone ms", 0),
     ("peak_kib", "peak KiB", 0),
     ("hit_ns", "ns/hit", 1),
     ("above_empty_ns", "above empty", 1),
+    ("cpu_percent", "% of a CPU", 3),
     ("events", "events", 0),
     ("seconds", "s", 2),
     ("events_per_second", "events/s", 0),
@@ -52,6 +56,12 @@ def ratio(table, state, other, measure="round_trip_us"):
         return None
 
 
+def first_of_group(table, state):
+    """Of states GROUP/WHICH: the group's first."""
+    group = state.split("/")[0] + "/"
+    return next(s for s in table if s.startswith(group)) if "/" in state else None
+
+
 def peer_of(table, state):
     name = "pwru-not-matching" if state == "not-matching" else "pwru-matching"
     return name if name in table and not state.startswith("pwru") and state not in ("untraced", "floor") else None
@@ -60,7 +70,8 @@ def peer_of(table, state):
 def print_table(table):
     columns = [c for c in COLUMNS if any(c[0] in measures for measures in table.values())]
     compare = "floor" in table
-    rows = [["state"] + [c[1] for c in columns] + (["/ floor", "/ peer"] if compare else [])]
+    grows = any("/" in state for state in table)
+    rows = [["state"] + [c[1] for c in columns] + (["/ floor", "/ peer"] if compare else []) + (["/ first"] if grows else [])]
     for state, measures in table.items():
         row = [state]
         row += [f"{measures[m]:.{digits}f}" if m in measures else "" for m, _, digits in columns]
@@ -68,6 +79,9 @@ def print_table(table):
             peer = peer_of(table, state)
             for value in (ratio(table, state, "floor"), peer and ratio(table, state, peer)):
                 row.append(f"{value:.2f}" if value else "")
+        if grows:
+            value = ratio(table, state, first_of_group(table, state))
+            row.append(f"{value:.2f}" if value else "")
         rows.append(row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:

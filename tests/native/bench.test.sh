@@ -28,9 +28,22 @@ made_up() {
 	check 'no samples are an error' eval '! report title "$scratch/none.json" </dev/null'
 }
 
+growing() {
+	local table
+	table=$(report title "$scratch/growth.json" <<-END
+		sample filters/1 round_trip_us 10
+		sample filters/2 round_trip_us 15
+		sample probes/10 round_trip_us 30
+		sample probes/300 round_trip_us 90
+	END
+	)
+	equal 'each group is compared with its first' 'filters/2 15.0 1.50 probes/300 90.0 3.00' \
+		"$(awk '$1 == "filters/2" || $1 == "probes/300" { $1 = $1; print }' <<<"$table" | paste -sd ' ')"
+}
+
 natively() {
 	check 'bench.sh --native runs' "$repo/scripts/bench.sh" --native --rounds 1
-	check 'each state is measured' jq -e '.medians | .floor.hit_ns > 0 and .tracked.hit_ns > 0 and ."not-tracked".above_empty_ns != null
+	check 'each state is measured' jq -e '.medians | .floor.hit_ns > 0 and .tracked.hit_ns > 0 and ."not-tracked".above_empty_ns != null and .watching.cpu_percent != null
 		and ."reading-text".events > 100000 and ."reading-text".events_per_second > 0' "$repo/build/bench-native.json"
 	equal 'and the kernel is not left counting' 0 "$(sysctl -n kernel.bpf_stats_enabled)"
 }
@@ -41,5 +54,6 @@ usage() {
 }
 
 made_up
+growing
 usage
 natively
