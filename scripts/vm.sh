@@ -6,11 +6,14 @@
 # on kernels other than this machine's, for CI smoke tests in a VM, and for trying what may crash a kernel.
 # A single COMMAND is a bash script, several words are one command. Its output (stdout and stderr) is this
 # script's stdout. It runs in /nettrace, which holds the programs under build/ and tests/vm; the guest is made of
-# this machine's own iproute2, nftables, iptables, bpftool and coreutils, and forgets everything at its end.
+# this machine's own iproute2, nftables, iptables, bpftool and coreutils, and forgets everything at its end. A guest may
+# have itself stopped: `echo pause 0.3 >/dev/ttyS2`, or freeze, with its clock.
 #
 #   --kernel WHICH     5.10, 6.1 (default), 6.12, 7.x (fetched when needed), a bzImage, or a directory with
 #                      vmlinuz and lib/modules
 #   --nic              a virtio NIC eth0, 10.0.2.15/24; only 10.0.2.2 answers (ping), nothing else is reachable
+#   --wire PATH        the same NIC, but joined to that of the other guest which is given this path, a socket that the
+#                      first of them makes: nobody else is on the wire
 #   --smp N            CPUs (default 2)
 #   --mem MB           memory (default 1024)
 #   --timeout SECONDS  for COMMAND, without the boot (default 600)
@@ -28,7 +31,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=vm-image.sh
 . "$(dirname "$0")/vm-image.sh"
 
-kernel=$default_kernel nic='' smp=2 mem=1024 limit=600 console='' copies=() command=()
+kernel=$default_kernel nic='' wire='' smp=2 mem=1024 limit=600 console='' copies=() command=()
 boot_limit=90 boot_tries=3
 # A panic ends QEMU at once. On a busy host the timer's first interrupts come late, which some kernels take for
 # broken hardware unless told not to check.
@@ -42,11 +45,12 @@ parse_options() {
 		-h | --help) print_help && exit ;;
 		--nic) nic=yes && shift && continue ;;
 		--) shift && command=("$@") && break ;;
-		--kernel | --smp | --mem | --timeout | --copy | --console) (($# > 1)) || usage_error "$1 wants a value" ;;
+		--kernel | --wire | --smp | --mem | --timeout | --copy | --console) (($# > 1)) || usage_error "$1 wants a value" ;;
 		*) usage_error "unknown option '$1'; the command goes behind --" ;;
 		esac
 		case $1 in
 		--kernel) kernel=$2 ;;
+		--wire) nic=yes wire=$2 ;;
 		--smp) number "$1" "$2" && smp=$2 ;;
 		--mem) number "$1" "$2" && mem=$2 ;;
 		--timeout) number "$1" "$2" && limit=$2 ;;
@@ -122,8 +126,18 @@ make_initrd() {
 	pack_cpio "$work/job" | cat "$programs" ${modules:+"$modules"} - >"$work/initrd"
 }
 
+# Of two guests on a wire the second is the one that finds the socket.
+network() {
+	local netdev='user,id=net,restrict=on,ipv6=off' mac=52:54:00:12:34:56 server=on
+	if [[ -n $wire ]]; then
+		[[ ! -e $wire ]] || server=off mac=52:54:00:12:34:57
+		netdev=stream,id=net,addr.type=unix,addr.path=$wire,server=$server
+	fi
+	qemu+=(-netdev "$netdev" -device "virtio-net-pci,netdev=net,romfile=,mac=$mac")
+}
+
 qemu_command() {
-	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -smp "$smp" -m "$mem"
+	qemu=("$emulator" -nodefaults -no-user-config -display none -no-reboot -smp "$smp" -m "$mem"
 		-kernel "$vmlinuz" -initrd "$work/initrd" -append "$kernel_arguments $(clock_arguments "$1")"
 		-monitor "unix:$work/monitor,server=on,wait=off"
 		-chardev "socket,id=console,path=$work/keys,server=on,wait=off,logfile=$work/console" -serial chardev:console
@@ -137,7 +151,7 @@ qemu_command() {
 	esac
 	# Not `-nic user`: with QEMU 7.2 such a NIC has no MSI-X, so no interrupts per queue.
 	qemu+=(-nic none)
-	[[ -z $nic ]] || qemu+=(-netdev "user,id=net,restrict=on,ipv6=off" -device "virtio-net-pci,netdev=net,romfile=")
+	[[ -z $nic ]] || network
 }
 
 # wait_until SECONDS CONDITION...: false if first the time is over, QEMU ends, or nobody reads the output any more.
@@ -150,8 +164,30 @@ wait_until() {
 	done
 }
 
+# What a guest asks for on its third serial port: `pause SECONDS` stops QEMU, as a host does that has other work, while
+# the guest's clock goes on; `freeze SECONDS` stops the machine with its clock.
+serve_stops() {
+	local asked what seconds
+	mapfile -t asked < <(grep -E '^(pause|freeze) [0-9.]+$' "$work/status")
+	while ((stops < ${#asked[@]})); do
+		read -r what seconds <<<"${asked[stops++]}"
+		if [[ $what == pause ]]; then
+			kill -STOP "$qemu_pid"
+			sleep "$seconds"
+			kill -CONT "$qemu_pid"
+		else
+			socat - "unix-connect:$work/monitor" <<<stop >/dev/null
+			sleep "$seconds"
+			socat - "unix-connect:$work/monitor" <<<cont >/dev/null
+		fi
+	done
+}
+
 has_started() { [[ -s $work/status ]]; }
-has_finished() { grep -q '^exit ' "$work/status"; }
+has_finished() {
+	serve_stops
+	grep -q '^exit ' "$work/status"
+}
 has_ended() { ! kill -0 "$qemu_pid" 2>/dev/null; }
 is_read() { kill -0 "$reader" 2>/dev/null; }
 panicked() { grep -qaE 'Kernel panic|Oops:|double fault:' "$work/console"; }
@@ -159,7 +195,7 @@ panicked() { grep -qaE 'Kernel panic|Oops:|double fault:' "$work/console"; }
 # One boot. Returns the command's status, 124 or 125; leaves $reached empty if the command was not reached.
 boot() {
 	local status=0
-	reached=''
+	reached='' stops=0
 	rm -f "$work"/{output,status}
 	: >"$work/console"
 	mkfifo "$work/output"
@@ -250,6 +286,7 @@ main() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	make_initrd
+	emulator=$("$repo/scripts/fetch-qemu.sh")
 	qemu_command "$(choose_accel)"
 	run
 }
