@@ -34,10 +34,10 @@ endif
 # The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone, with libraries
 # that ask nothing of the host either: compression and protobuf.
 PURE := options options_table options_values options_help filter digits out reason check probe_list near packet probe_table \
-	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace pipeline \
+	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace cause transit wait attribution pipeline \
 	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
 	perfetto_cpus perfetto_trace render_perfetto pcapng render_pcapng
-LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer bpf_objects detach sweep shelves source_ring log
+LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer observers bpf_objects detach sweep shelves source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -101,11 +101,20 @@ PERFETTO := perfetto_trace perfetto_cpus render_perfetto
 
 $(PERFETTO:%=$(BUILD)/%.o) $(PERFETTO:%=$(BUILD)/san/%.o): $(BUILD)/perfetto.pb-c.h
 
-# One source, built four times: with kprobes or fentry, and with a helper or plain loads (bpf/read.bpf.h) to read with.
-BPF_OBJECTS := nettrace nettrace_direct nettrace_fentry nettrace_fentry_direct
-BPF_DEFINES = $(if $(findstring _fentry,$*),-DNT_FENTRY) $(if $(findstring _direct,$*),-DNT_DIRECT)
+# One source, built six times: with kprobes or fentry, and for kernels that allow more and more (bpf/read.bpf.h).
+BPF_CC := $(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-function -Iinclude -Ibpf
+BPF_OBJECTS := nettrace nettrace_parts nettrace_direct nettrace_fentry nettrace_fentry_parts nettrace_fentry_direct
+BPF_DEFINES = $(if $(findstring _fentry,$*),-DNT_FENTRY) $(if $(findstring _parts,$*),-DNT_PARTS) \
+	$(if $(findstring _direct,$*),-DNT_PARTS -DNT_DIRECT)
 
 $(BUILD)/tracer.o $(BUILD)/sweep.o $(BUILD)/shelves.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
+
+$(BUILD)/observers.o: $(BUILD)/delay.skel.h
+
+$(BUILD)/delay.bpf.o: bpf/delay.bpf.c | $(BUILD)
+	$(call say,BPF,$@)
+	$(Q)$(BPF_CC) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@ $<
+	$(Q)$(LLVM_STRIP) -g $@
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
@@ -113,8 +122,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 $(BPF_OBJECTS:%=$(BUILD)/%.bpf.o): $(BUILD)/%.bpf.o: bpf/nettrace.bpf.c | $(BUILD)
 	$(call say,BPF,$@)
-	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-function $(BPF_DEFINES) \
-		-Iinclude -Ibpf -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@ $<
+	$(Q)$(BPF_CC) $(BPF_DEFINES) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@ $<
 	$(Q)$(LLVM_STRIP) -g $@
 
 $(BUILD):
@@ -159,13 +167,24 @@ fuzz: $(FUZZ:%=$(BUILD)/lib%)
 # For scripts/bench.sh: programs that do nothing, as the floor to compare with.
 $(BUILD)/empty.bpf.o: tests/bench/empty.bpf.c | $(BUILD)
 	$(call say,BPF,$<)
-	$(Q)$(CLANG) -O2 -target bpf -Wall -Wextra -c -o $@ $<
+	$(Q)$(BPF_CC) -c -o $@ $<
 
 $(BUILD)/bench-empty: tests/bench/empty.c $(BUILD)/empty.skel.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS) -o $@ $< -lbpf -lelf -lz
 
 bench-tools: $(BUILD)/nettrace $(BUILD)/bench-empty
+
+# For tests in guests: faults of a known cause and length.
+$(BUILD)/inject.bpf.o: tests/inject/inject.bpf.c | $(BUILD)
+	$(call say,BPF,$<)
+	$(Q)$(BPF_CC) -c -o $@ $<
+
+$(BUILD)/inject: tests/inject/inject.c $(BUILD)/inject.skel.h
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS) -o $@ $< -lbpf -lelf -lz
+
+test-tools: $(BUILD)/inject
 
 install: $(BUILD)/nettrace $(DOCS)
 	install -D -m 755 $(BUILD)/nettrace $(DESTDIR)$(PREFIX)/sbin/nettrace
@@ -178,5 +197,5 @@ clean:
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/san/*.d)
 
-.PHONY: all static check check-fuzz fuzz bench-tools install clean
+.PHONY: all static check check-fuzz fuzz bench-tools test-tools install clean
 .DELETE_ON_ERROR:

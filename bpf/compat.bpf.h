@@ -4,6 +4,7 @@
 #define NT_COMPAT_BPF_H
 
 #include "event.h"
+#include "percpu.bpf.h"
 #include "read.bpf.h"
 #include "track_abi.h"
 
@@ -21,6 +22,7 @@ struct nft_table {
 
 struct nft_chain {
 	struct nft_table *table;
+	u32 use;
 	char *name;
 };
 
@@ -43,22 +45,16 @@ struct sk_buff___v6_1 {
 struct nft_chain_v5_10 {
 	char before_table[64];
 	char *table;
-	char before_name[16];
+	u64 handle;
+	u32 use;
+	u32 flags;
 	char *name;
 };
 #define NFT_TABLE_NAME_V5_10 240
 #define XT_TABLE_NAME_V5_10 56
 
-/*
- * Per-CPU variables by address, which userspace reads from kallsyms, and not as BTF-typed externs: 5.10's
- * BTF has none of them, and a kernel without CONFIG_KALLSYMS_ALL has their types but refuses the program.
- */
 const volatile u64 address_of_preempt_count = 0;
 const volatile u64 address_of_pcpu_hot = 0;
-const volatile u64 address_of_per_cpu_offset = 0;
-
-/* Where each CPU's variables are, from __per_cpu_offset[], read at the CPU's first hit. */
-u64 per_cpu_base[NT_MAX_CPUS] = {};
 
 /* Which /proc/PID is ksoftirqd of a CPU; filled by userspace, 0 if unknown. */
 u32 ksoftirqd_pid[NT_MAX_CPUS] = {};
@@ -80,26 +76,14 @@ static __always_inline u16 compat_vlan_tci(struct sk_buff *skb)
 	return READ(skb, vlan_tci);
 }
 
-static __always_inline bool compat_preempt_count(u64 cpu, int *ret_count)
+static __always_inline bool compat_preempt_count(u32 cpu, int *ret_count)
 {
-	u64 address = address_of_preempt_count, base;
-
-	/* the mask after the barrier is what the verifier of 6.1 understands as a bound */
-	if (cpu >= NT_MAX_CPUS)
-		return false;
-	barrier_var(cpu);
-	cpu &= NT_MAX_CPUS - 1;
+	u64 address = address_of_preempt_count, here;
 
 	if (address_of_pcpu_hot && bpf_core_field_exists(struct pcpu_hot, preempt_count))
 		address = address_of_pcpu_hot + bpf_core_field_offset(struct pcpu_hot, preempt_count);
-	if (!address || !address_of_per_cpu_offset)
-		return false;
-	base = per_cpu_base[cpu];
-	if (!base) {
-		base = read_u64(address_of_per_cpu_offset + cpu * sizeof(base));
-		per_cpu_base[cpu] = base;
-	}
-	return read_bytes(ret_count, sizeof(*ret_count), base + address);
+	here = per_cpu_address(cpu, address);
+	return here && read_bytes(ret_count, sizeof(*ret_count), here);
 }
 
 /* Bottom halves are off: a packet being sent by a task, or a NAPI thread at work. */

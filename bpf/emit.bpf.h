@@ -15,11 +15,11 @@
 #include "shelf.bpf.h"
 #include "track.bpf.h"
 
-/* A record on its way: its header, and the shelf that holds it until it is written; NULL: a ring does. */
+/* A record on its way: its header, and where it is until it is written. */
 struct emit {
 	struct nt_event ev;
-	struct nt_shelf *shelf;
 	u32 size;
+	u32 on_shelf; /* else in a ring */
 };
 
 /* With --min-latency: room on the journey's shelf, or NULL. */
@@ -30,7 +30,6 @@ static __always_inline void *emit_shelf(struct emit *emit, u32 size)
 	void *record;
 	bool lost = false;
 
-	emit->shelf = NULL;
 	if (!shelf)
 		return NULL;
 	record = shelf_reserve(shelf, &emit->ev, size, now_ns, &lost);
@@ -39,16 +38,17 @@ static __always_inline void *emit_shelf(struct emit *emit, u32 size)
 	if (!record)
 		return NULL;
 	emit->ev.ts_ns = now_ns;
-	emit->shelf = shelf;
+	emit->on_shelf = true;
 	emit->size = size;
 	__builtin_memcpy(record, &emit->ev, sizeof(emit->ev));
 	return record;
 }
 
-static __always_inline void *emit_reserve(struct emit *emit, u32 size)
+static __always_inline void *emit_place(struct emit *emit, u32 size)
 {
 	void *ring, *record;
 
+	emit->on_shelf = false;
 	if (min_latency_ns) {
 		record = emit_shelf(emit, size);
 		if (record)
@@ -66,12 +66,34 @@ static __always_inline void *emit_reserve(struct emit *emit, u32 size)
 	return record;
 }
 
+/*
+ * Room for a record, NULL if there is none. What is to be committed is the caller's own copy: the verifier follows
+ * what a function has on its own stack, and not what it was given.
+ */
+static __always_inline void *emit_reserve(struct emit *given, struct emit *ret_own, u32 size)
+{
+	void *record;
+
+	if (!given)
+		return NULL;
+	*ret_own = *given;
+	record = emit_place(ret_own, size);
+	given->ev.ts_ns = ret_own->ev.ts_ns;
+	given->ev.kind = ret_own->ev.kind;
+	return record;
+}
+
 static __always_inline void emit_commit(struct emit *emit, void *record)
 {
-	if (min_latency_ns && emit->shelf)
-		shelf_commit(emit->shelf, record, emit->size);
-	else
+	struct nt_shelf *shelf;
+
+	if (!min_latency_ns || !emit->on_shelf) {
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	shelf = shelf_of(emit->ev.skb_id);
+	if (shelf)
+		shelf_commit(shelf, record, emit->size);
 }
 
 /* Names of the interfaces that packets were seen on, for userspace; one that is renamed keeps its first. */
@@ -118,8 +140,7 @@ static __always_inline void emit_begin(struct emit *emit, struct sk_buff *skb, u
 {
 	struct nt_event *ev = &emit->ev;
 
-	emit->shelf = NULL;
-	emit->size = 0;
+	emit->size = emit->on_shelf = 0;
 	ev->ts_ns = 0;
 	ev->skb = (u64)skb;
 	ev->skb_id = t->id;
@@ -167,14 +188,17 @@ static __always_inline void capture_bytes(struct nt_snapshot *record, struct sk_
 }
 
 /* `more`: another record of this event follows. The last one tells the end. */
-static __always_inline bool emit_snapshot(struct emit *emit, struct sk_buff *skb, u32 flags, bool more)
+PART bool emit_snapshot(struct emit *given, u64 address, u32 flags, bool more)
 {
-	struct nt_snapshot *record = emit_reserve(emit, sizeof(*record));
+	struct sk_buff *skb = (void *)address;
 	struct skb_shared_info *shared;
+	struct nt_snapshot *record;
+	struct emit emit;
 
+	record = emit_reserve(given, &emit, sizeof(*record));
 	if (!record)
 		return false;
-	record->ev.kind = (emit->ev.kind & ~(NT_KIND_MASK | (more ? NT_F_END | NT_F_SHARED : 0))) | NT_SNAPSHOT;
+	record->ev.kind = (emit.ev.kind & ~(NT_KIND_MASK | (more ? NT_F_END | NT_F_SHARED : 0))) | NT_SNAPSHOT;
 	record->len_bytes = length_from_network(skb, flags);
 	record->transport = NT_NO_LAYER;
 	record->protocol = READ(skb, protocol);
@@ -183,31 +207,34 @@ static __always_inline bool emit_snapshot(struct emit *emit, struct sk_buff *skb
 	shared = shared_info(skb, READ_ADDRESS(skb, head));
 	record->gso_segments = READ(shared, gso_segs);
 	capture_bytes(record, skb, flags);
-	emit_commit(emit, record);
+	emit_commit(&emit, record);
 	return true;
 }
 
-static __always_inline bool emit_event(struct emit *emit)
+PART bool emit_event(struct emit *given)
 {
-	void *record = emit_reserve(emit, sizeof(emit->ev));
+	struct emit emit;
+	void *record = emit_reserve(given, &emit, sizeof(emit.ev));
 
 	if (!record)
 		return false;
-	emit_commit(emit, record);
+	emit_commit(&emit, record);
 	return true;
 }
 
 /* Tell that a journey ended without its end having been seen. */
-static __always_inline void emit_reused(struct emit *emit)
+PART bool emit_reused(struct emit *given)
 {
-	struct nt_end *record = emit_reserve(emit, sizeof(*record));
+	struct emit emit;
+	struct nt_end *record = emit_reserve(given, &emit, sizeof(*record));
 
 	if (!record)
-		return;
-	record->ev.kind = (emit->ev.kind & ~NT_KIND_MASK) | NT_END;
+		return false;
+	record->ev.kind = (emit.ev.kind & ~NT_KIND_MASK) | NT_END;
 	record->how = NT_END_REUSED;
 	record->into = 0;
-	emit_commit(emit, record);
+	emit_commit(&emit, record);
+	return true;
 }
 
 #endif

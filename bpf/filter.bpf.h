@@ -8,9 +8,9 @@
 
 const volatile struct nt_filter filter = {};
 
-static __always_inline bool filter_wants(const struct nt_flow *flow)
+PART bool filter_wants(const struct nt_flow *flow)
 {
-	return nt_filter_matches(&filter, flow);
+	return flow && nt_filter_matches(&filter, flow);
 }
 
 /* What the header of an IPv4 packet says by itself. */
@@ -37,8 +37,9 @@ static __always_inline bool ends_match(const struct ends *ends)
  * False if a look at the IP header is enough to know that the filter does not want the packet, which on a
  * busy host is what most packets cost at each probe where a journey may start.
  */
-static __always_inline bool filter_may_want(struct sk_buff *skb, u64 head, u32 flags)
+PART bool filter_may_want(u64 address, u64 head, u32 flags)
 {
+	struct sk_buff *skb = (void *)address;
 	struct linear from = {.head = (void *)head};
 	struct ends ends = {};
 	struct ipv4_header v4;

@@ -133,8 +133,10 @@ static __always_inline int on_chain(void *ctx, u32 probe, void *pkt, void *chain
 
 	if (!t)
 		return 0;
-	if (hit_open(&hit, ctx, skb, 0, probe_here(ctx, probe), t, true))
+	if (hit_open(&hit, ctx, skb, 0, probe_here(ctx, probe), t, true)) {
+		hit.lost |= !annotate_rules(&hit.emit, chain);
 		hit.sent = annotate_chain(&hit.emit, chain);
+	}
 	hit_close(&hit);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #define NT_HIT_BPF_H
 
 #include "annotate.bpf.h"
+#include "cpu.bpf.h"
 #include "emit.bpf.h"
 #include "filter.bpf.h"
 #include "relatives.bpf.h"
@@ -13,6 +14,7 @@ const volatile u32 probe_flags[NT_PROBE_MAX] = {};
 
 const volatile u32 want_task = TASK_NEVER;
 const volatile bool want_stack = false;
+const volatile bool want_arrival = false; /* delay.bpf.c is at work */
 
 static __always_inline struct nt_tracked *find_tracked(struct sk_buff *skb)
 {
@@ -44,13 +46,13 @@ static __always_inline bool same_header(const struct nt_sight *sight, u64 print,
 static __always_inline bool moved_layer(struct sk_buff *skb, u64 head, u32 network, const struct nt_tracked *t)
 {
 	u32 inner = READ(skb, inner_network_header), known = t->network;
-	struct nt_flow flow;
+	struct nt_flow flow = {};
 
 	if (head != t->head && inner)
 		known = inner;
 	if (network == known)
 		return false;
-	read_flow_at(skb, (void *)head, known, swap16(t->l3_proto), false, &flow);
+	read_flow_at((u64)skb, head, known, swap16(t->l3_proto), &flow);
 	return (u32)flow_print(&flow) == (u32)t->print;
 }
 
@@ -63,9 +65,9 @@ static __always_inline bool is_original(struct sk_buff *skb)
 /* The first fragment may be the whole packet's own sk_buff; IPv6 puts a header into it then. */
 static __always_inline bool is_first_piece(struct sk_buff *skb, const struct nt_flow *flow, u32 probe)
 {
-	struct cut *cut = cut_of(flow, probe);
+	struct cut *cut = cut_here();
 
-	return cut && cut->skb == (u64)skb;
+	return cut && cut->skb == (u64)skb && is_piece(flow, probe);
 }
 
 /* Everything but the header, which is expensive. */
@@ -139,25 +141,42 @@ static __always_inline void track_header(struct nt_tracked *t, u64 print, u32 ne
 	t->l3_proto = flow->l3_proto;
 }
 
+/* The CPU was blocked until just before the softirq, or the thread, that reads its packets was raised then; else 0. */
+static __always_inline u64 raised_after_blockage(const struct nt_cpu *cpu)
+{
+	u64 raised_ns = cpu->net_rx_raised_ns ?: cpu->thread_raised_ns;
+
+	return cpu->blocked_end_ns && cpu->blocked_end_ns + NT_ARRIVAL_SLACK_NS >= raised_ns ? raised_ns : 0;
+}
+
+/* A packet begins: since when it may have waited. For --min-latency the time before it existed counts, too. */
+static __always_inline u64 waits_since(u64 now_ns)
+{
+	struct nt_cpu *cpu = want_arrival && min_latency_ns ? cpu_here() : NULL;
+
+	return cpu && raised_after_blockage(cpu) && cpu->blocked_start_ns < now_ns ? cpu->blocked_start_ns : now_ns;
+}
+
 /* The journey this skb belongs to after the rules of lifetime.h; NULL: nobody's. */
 static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, u32 probe,
 						struct nt_tracked *t)
 {
 	u64 head = READ_ADDRESS(skb, head), known, print = 0;
 	struct nt_sight sight = {};
-	struct nt_flow flow;
-	u32 network = 0;
+	struct nt_flow flow = {};
+	u32 network = 0, protocol;
 	bool piece;
 
 	if (t && is_unchanged(skb, head, flags, t))
 		return t;
-	if ((flags & NT_P_START) && !t && !maybe_head(head) && !cut_pending() && !filter_may_want(skb, head, flags))
+	if ((flags & NT_P_START) && !t && !maybe_head(head) && !cut_pending() && !filter_may_want((u64)skb, head, flags))
 		return NULL;
 	known = take_sight(&sight, skb, head, t);
 	forget_u64(&sight);
 	if ((flags & NT_P_START) || nt_life_needs_header(flags, &sight)) {
 		network = network_offset(skb, (void *)head, flags);
-		read_flow_at(skb, (void *)head, network, READ(skb, protocol), flags & NT_P_AT_DATA, &flow);
+		protocol = READ(skb, protocol) | (flags & NT_P_AT_DATA ? FLOW_RECEIVED : 0);
+		read_flow_at((u64)skb, head, network, protocol, &flow);
 		print = flow_print(&flow);
 		sight.same_header = same_header(&sight, print, known, &flow, t);
 	}
@@ -198,13 +217,13 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	}
 	if (!(flags & NT_P_START))
 		return NULL;
-	piece = cut_of(&flow, probe) != NULL;
+	piece = is_piece(&flow, probe);
 	if (!piece && !filter_wants(&flow))
 		return NULL;
 	t = track_start((u64)skb, head, print, probe);
 	if (!t)
 		return NULL;
-	shelf_begin(t->id, origins_begin(skb) ?: t->last_ns, probe);
+	shelf_begin(t->id, origins_begin(skb) ?: waits_since(t->last_ns), probe);
 	if (piece)
 		t->flags |= NT_T_PIECE;
 	track_header(t, print, network, &flow);
@@ -217,6 +236,7 @@ struct hit {
 	void *ctx;
 	struct nt_tracked *t; /* NULL once the skb has ended */
 	u32 flags;
+	bool late; /* long after the event before */
 	bool sent; /* the record that every event has */
 	bool lost; /* another record */
 };
@@ -247,6 +267,33 @@ static __always_inline void tell_parent(struct hit *hit, struct emit *emit)
 		hit->lost = true;
 }
 
+/* It may have waited for a CPU that was blocked. */
+static __always_inline void tell_arrival(struct hit *hit, struct emit *emit, struct sk_buff *skb)
+{
+	struct nt_cpu *cpu = cpu_here();
+	u64 polled_ns = 0, raised_ns;
+	u32 id, slot;
+
+	raised_ns = cpu ? raised_after_blockage(cpu) : 0;
+	if (!raised_ns)
+		return;
+	/* without CONFIG_NET_RX_BUSY_POLL it is not told whose poll that was */
+	id = bpf_core_field_exists(skb->napi_id) ? READ(skb, napi_id) : 0;
+	slot = id % NT_NAPIS;
+	if (cpu->napis[slot].id == id)
+		polled_ns = cpu->napis[slot].drained_ns;
+	if (!annotate_arrival(emit, polled_ns, raised_ns))
+		hit->lost = true;
+}
+
+/* Who reads the packet, where that comes late. */
+static __always_inline void tell_reader(struct hit *hit, struct emit *emit)
+{
+	learn_reader((u32)bpf_get_current_pid_tgid());
+	if (hit->late && !annotate_read(emit))
+		hit->lost = true;
+}
+
 /* In softirq context the process is an onlooker, and where the context is unknown only a reader is certain. */
 static __always_inline bool tells_task(const struct hit *hit)
 {
@@ -267,6 +314,10 @@ static __always_inline void tell_more(struct hit *hit, struct sk_buff *skb, u32 
 		tell_origins(hit, &emit, skb);
 	if ((flags & NT_P_START) && (state & NT_T_PIECE))
 		tell_parent(hit, &emit);
+	if (want_arrival && (flags & NT_P_START) && (state & NT_T_NEW))
+		tell_arrival(hit, &emit, skb);
+	if (want_arrival && (flags & NT_P_READS))
+		tell_reader(hit, &emit);
 	if (tells_task(hit) && !annotate_task(&emit))
 		hit->lost = true;
 	if (want_stack && !annotate_stack(&emit, hit->ctx))
@@ -292,6 +343,7 @@ static __always_inline bool hit_open(struct hit *hit, void *ctx, struct sk_buff 
 		refresh_device(skb, t);
 	emit_begin(&hit->emit, skb, probe, t);
 	state = t->flags;
+	hit->late = want_arrival && (flags & NT_P_READS) && bpf_ktime_get_ns() - t->last_ns >= NT_BLOCKED_MIN_NS;
 	if (state & NT_T_NEW)
 		hit->emit.ev.kind |= NT_F_START;
 	if (flags & NT_P_END)
@@ -303,13 +355,22 @@ static __always_inline bool hit_open(struct hit *hit, void *ctx, struct sk_buff 
 	hit->sent = true;
 	hit->lost = false;
 	if (state & (NT_T_NEW | NT_T_RESHOW)) {
-		hit->sent = emit_snapshot(&hit->emit, skb, flags, annotated || (flags & NT_P_END));
+		hit->sent = emit_snapshot(&hit->emit, (u64)skb, flags, annotated || (flags & NT_P_END));
 		hit->emit.ev.kind &= ~NT_F_START; /* told, or to be told by the next event */
 	}
 	tell_more(hit, skb, flags, state);
 	if (!annotated && (!(state & (NT_T_NEW | NT_T_RESHOW)) || (flags & NT_P_END)))
 		hit->sent = emit_event(&hit->emit);
 	return hit->sent || (flags & NT_P_END);
+}
+
+/* Whoever is woken now is woken by this packet, or by another that is as welcome. */
+static __always_inline void note_queueing(void)
+{
+	struct nt_cpu *cpu = cpu_here();
+
+	if (cpu)
+		cpu->queueing = 1;
 }
 
 /* Remember what became of the event. */
@@ -326,6 +387,8 @@ static __always_inline void hit_close(struct hit *hit)
 		t->flags |= NT_T_LOST;
 	if (hit->flags & NT_P_REWRITES)
 		t->flags |= NT_T_RESHOW;
+	if (want_arrival && (hit->flags & NT_P_QUEUES))
+		note_queueing();
 	if (hit->flags & NT_P_CLONES)
 		head_hold(t);
 	if (hit->flags & NT_P_REHEADS)
@@ -349,7 +412,7 @@ static __always_inline void note_cut(struct sk_buff *skb, u32 probe, const struc
 	if (cut->segments)
 		piece_bytes = READ(shared, gso_size);
 	cut->left = READ(skb, len) / (piece_bytes ?: 1) + 1;
-	read_flow_at(skb, head, READ(skb, network_header), READ(skb, protocol), false, &cut->flow);
+	read_flow_at((u64)skb, (u64)head, READ(skb, network_header), READ(skb, protocol), &cut->flow);
 }
 
 /* A hit whose event carries nothing but itself. */

@@ -34,6 +34,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -92,6 +93,7 @@ struct sk_buff {
 	u8 nohdr : 1;
 	u16 vlan_tci;
 	u32 mark;
+	u32 napi_id;
 	u16 protocol;
 	u16 transport_header;
 	u16 network_header;
@@ -117,6 +119,23 @@ struct nf_hook_state {
 
 struct task_struct {
 	unsigned int flags;
+	unsigned int __state;
+	int pid;
+	int tgid;
+	char comm[16];
+};
+
+struct Qdisc_ops {
+	char id[16];
+};
+
+struct Qdisc {
+	const struct Qdisc_ops *ops;
+	u32 handle;
+};
+
+struct netdev_queue {
+	unsigned long state;
 };
 
 #pragma clang attribute pop

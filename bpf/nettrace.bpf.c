@@ -57,7 +57,21 @@ static __always_inline int on_tracepoint(void *ctx, struct sk_buff *skb, u32 fla
 	return 0;
 }
 
-/* One program for each tracepoint row whose event is plain. */
+/* qdisc_enqueue(qdisc, txq, skb), qdisc_dequeue(qdisc, txq, packets, skb) */
+static __always_inline int on_queue(u64 *ctx, struct sk_buff *skb, u32 flags, u32 probe)
+{
+	struct nt_tracked *t = find_tracked(skb);
+	struct hit hit;
+
+	if (!t)
+		return 0;
+	if (hit_open(&hit, ctx, skb, flags, probe, t, true))
+		hit.sent = annotate_queue(&hit.emit, (void *)ctx[0], (void *)ctx[1]);
+	hit_close(&hit);
+	return 0;
+}
+
+/* One program for each tracepoint row. */
 #define TP_FN(name, program, n, flags)
 #define TP_TP(name, program, n, flags) TP_##program(name, n, flags)
 #define TP_TPA(name, program, n, flags) TP_##program(name, n, flags)
@@ -68,6 +82,11 @@ static __always_inline int on_tracepoint(void *ctx, struct sk_buff *skb, u32 fla
 	SEC("raw_tp/" #name) int tp_##name(u64 *ctx)                                              \
 	{                                                                                         \
 		return on_tracepoint(ctx, (struct sk_buff *)ctx[n], flags, NT_PROBE_##name);           \
+	}
+#define TP_QUEUE(name, n, flags)                                                                  \
+	SEC("raw_tp/" #name) int tp_##name(u64 *ctx)                                              \
+	{                                                                                         \
+		return on_queue(ctx, (struct sk_buff *)ctx[n], flags, NT_PROBE_##name);                \
 	}
 #define ARG_A0 0
 #define ARG_A1 1

@@ -292,28 +292,34 @@ static __always_inline void read_layers(const struct linear *from, struct rest *
 		flow->l3_proto = swap16(protocol);
 }
 
+#define FLOW_RECEIVED 0x10000u
+
 /*
  * The headers found at an offset from skb->head; all zero if they are not readable. The
  * protocol, in network order, is that of the skb but for headers which it has left behind.
- * `received`: lengths are filled in and the data may be padded; a VLAN tag stands where data points.
+ * With FLOW_RECEIVED lengths are filled in and the data may be padded; a VLAN tag stands where data points.
  *
  * All constants in the result are opaque, or the verifier would walk all that follows once for each path through here.
  */
-static __always_inline void read_flow_at(struct sk_buff *skb, void *head, u32 offset, u16 protocol, bool received,
-					 struct nt_flow *flow)
+PART int read_flow_at(u64 address, u64 head, u32 offset, u32 protocol, struct nt_flow *flow)
 {
-	struct linear from = {.head = head, .tail = READ(skb, tail)};
+	struct linear from = {.head = (void *)head};
 	struct rest rest = {.offset = offset, .zero = opaque(0)};
+	struct sk_buff *skb = (void *)address;
 	u32 *words = (u32 *)flow, i;
 
-	rest.end = (u32)(READ_ADDRESS(skb, data) - (u64)head) + READ(skb, len);
+	if (!flow)
+		return 0;
+	from.tail = READ(skb, tail);
+	rest.end = (u32)(READ_ADDRESS(skb, data) - head) + READ(skb, len);
 #pragma unroll
 	for (i = 0; i < sizeof(*flow) / sizeof(*words); i++)
 		words[i] = rest.zero;
 	flow->mark = READ(skb, mark);
 	flow->len_bytes = rest.end - offset;
-	read_layers(&from, &rest, protocol, received, flow);
+	read_layers(&from, &rest, (u16)protocol, protocol & FLOW_RECEIVED, flow);
 	in_memory(flow);
+	return 0;
 }
 
 /* What a fingerprint is made of; addresses are the last words of IPv6's. */

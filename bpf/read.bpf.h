@@ -49,6 +49,17 @@ static __always_inline void forget_u64(void *value)
 /* What is behind the pointer is in memory now, on every path in the same way, and not in registers. */
 #define in_memory(pointer) asm volatile("" : : "r"(pointer) : "memory")
 
+/*
+ * A part that is verified by itself, once in each program that has it, and not again on each path that leads there:
+ * what it returns, and what pointers lead to, is unknown to the verifier afterwards. Since 5.12 (commit e5069b9c23b3)
+ * such a function may be given pointers to memory, which could be NULL; without NT_PARTS it is inlined.
+ */
+#ifdef NT_PARTS
+#define PART __attribute__((noinline))
+#else
+#define PART static __always_inline
+#endif
+
 #ifdef NT_DIRECT
 
 extern void *bpf_rdonly_cast(const void *from, u32 btf_id) __ksym;

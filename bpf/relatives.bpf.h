@@ -143,18 +143,19 @@ static __always_inline bool is_fragment(const struct nt_flow *flow, const struct
 }
 
 /*
- * The packet that this one was cut out of, or NULL. The driver's probe is the first to see a segment,
+ * Was this packet cut out of the one that cut_here() tells? The driver's probe is the first to see a segment,
  * and the only one at which a segment can begin.
  */
-static __always_inline struct cut *cut_of(const struct nt_flow *flow, u32 probe)
+PART bool is_piece(const struct nt_flow *flow, u32 probe)
 {
 	struct cut *cut = cut_here();
 
-	if (!cut || !cut->left || !same_ends(flow, &cut->flow) || bpf_ktime_get_ns() - cut->ts_ns > PIECE_LATE_NS)
-		return NULL;
+	if (!flow || !cut || !cut->left || !same_ends(flow, &cut->flow) ||
+	    bpf_ktime_get_ns() - cut->ts_ns > PIECE_LATE_NS)
+		return false;
 	if (probe == NT_PROBE_net_dev_start_xmit)
-		return cut->segments && is_segment(flow, &cut->flow) ? cut : NULL;
-	return !cut->segments && is_fragment(flow, &cut->flow) ? cut : NULL;
+		return cut->segments && is_segment(flow, &cut->flow);
+	return !cut->segments && is_fragment(flow, &cut->flow);
 }
 
 #endif

@@ -87,23 +87,23 @@ static __always_inline struct nt_shelf_counts *shelf_counts_here(void)
 	return &shelf_counts[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)];
 }
 
-/* A journey begins: give it the shelf of its id, unless an older one waits there that may still be fast. */
-static __always_inline void shelf_begin(u32 id, u64 start_ns, u32 probe)
+/* A journey begins: give it the shelf of its id, unless an older one waits there that may still be fast: false. */
+PART bool shelf_begin(u32 id, u64 start_ns, u32 probe)
 {
 	struct nt_shelf *shelf;
 	u64 age_ns;
 
 	if (!min_latency_ns)
-		return;
+		return false;
 	shelf = shelf_of(id);
 	if (!shelf)
-		return;
+		return false;
 	age_ns = start_ns - shelf->start_ns;
 	if (age_ns > min_latency_ns + CLAIM_STALE_NS)
 		shelf->claimed = 0;
 	if ((shelf->id && age_ns < min_latency_ns) || !shelf_claim(shelf)) {
 		__sync_fetch_and_add(&shelf_counts_here()->direct, 1);
-		return;
+		return false;
 	}
 	if (shelf->id)
 		shelf_send(shelf, probe);
@@ -112,6 +112,7 @@ static __always_inline void shelf_begin(u32 id, u64 start_ns, u32 probe)
 	shelf->batch.used_bytes = shelf->batch.records = 0;
 	shelf->id = id;
 	shelf_release(shelf);
+	return true;
 }
 
 /*

@@ -100,7 +100,7 @@ static __always_inline bool maybe_head(u64 head)
  * tasks that preempt each other within these few instructions could still share
  * an id; userspace then sees two starts, and closes the first journey as incomplete.
  */
-static __always_inline u32 id_new(u64 skb)
+PART u32 id_new(u64 skb)
 {
 	u32 zero = 0, cpu = bpf_get_smp_processor_id(), id;
 	volatile struct id_source *source = bpf_map_lookup_elem(&ids, &zero);
@@ -186,11 +186,11 @@ static __always_inline void head_hold(const struct nt_tracked *t)
 }
 
 /*
- * Index a head with one holder. An entry that is there belonged to a packet whose
+ * Index a head with one holder; false, and counted, if there is no room. An entry that is there belonged to a packet whose
  * end was missed. Never overwritten in one go: whether BPF_ANY created or
  * replaced an entry is not told, and the prefilter has to count the one and not the other.
  */
-static __always_inline void head_insert(u64 head, u32 id, u64 print, u32 probe)
+PART bool head_insert(u64 head, u32 id, u64 print, u32 probe)
 {
 	struct nt_held held = {.id = id, .refs = 1, .print = print};
 	long err;
@@ -205,6 +205,7 @@ static __always_inline void head_insert(u64 head, u32 id, u64 print, u32 probe)
 		count_loss(probe, NT_LOSS_MAP);
 	else
 		__sync_fetch_and_add(&tracked_heads[nt_prefilter_slot(head)], 1);
+	return !err;
 }
 
 static __always_inline struct nt_tracked *skb_insert(u64 skb, const struct nt_tracked *value)

@@ -20,7 +20,7 @@ enum nt_kind {
 	NT_SNAPSHOT = 1,   /* struct nt_snapshot: an event with the packet's first bytes */
 	NT_ANNOTATION = 2, /* struct nt_annotation: an event with one typed payload */
 	NT_BLOCKED = 3,	   /* struct nt_blocked: a CPU could not do network work */
-	NT_INCIDENT = 4,   /* struct nt_incident: a blockage that held traced packets */
+	NT_INCIDENT = 4,   /* not used: incidents are made of blockages and the packets that they held */
 	NT_LOSS = 5,	   /* struct nt_loss: records or packets that were not recorded */
 	NT_END = 6,	   /* struct nt_end: a journey ended other than by a probe */
 	NT_KIND_COUNT
@@ -87,28 +87,56 @@ struct nt_annotation {
 	u32 reserved;
 };
 
-/* Bounds, because a blockage is noticed by what it made late. start_lo <= start_hi < end. */
+/* Why a packet waited. Their names are in src/cause.c. */
+enum nt_cause {
+	NT_CAUSE_UNKNOWN = 0,
+	NT_CAUSE_IRQS_OFF,	    /* a task had interrupts off */
+	NT_CAUSE_LONG_IRQ,	    /* a hard interrupt handler ran */
+	NT_CAUSE_LONG_TIMER,	    /* a timer's callback ran in its interrupt */
+	NT_CAUSE_SOFTIRQS_OFF,	    /* interrupts were taken, but a task had softirqs off */
+	NT_CAUSE_LONG_SOFTIRQ,	    /* another softirq ran */
+	NT_CAUSE_KSOFTIRQD_STARVED, /* softirqs were left to ksoftirqd, which had to wait for the CPU */
+	NT_CAUSE_HOST_PAUSE,	    /* the machine stood still: of a virtual one, its host */
+	NT_CAUSE_BACKLOG,	    /* handed to a CPU, which came to it late */
+	NT_CAUSE_GRO_HOLD,	    /* kept for more of its flow to come */
+	NT_CAUSE_NETFILTER,	    /* rules were looked at */
+	NT_CAUSE_DEFRAG,	    /* its other fragments came late */
+	NT_CAUSE_NEIGHBOUR,	    /* the link-layer address of the next hop was not known */
+	NT_CAUSE_QDISC_SHAPER,	    /* a queueing discipline let it go later */
+	NT_CAUSE_QDISC_DRIVER_FULL, /* the driver's ring had no room */
+	NT_CAUSE_QDISC_BQL,	    /* byte queue limits: enough of it was in the driver's ring */
+	NT_CAUSE_READER_BUSY,	    /* its reader did not wait for it */
+	NT_CAUSE_READER_NOT_SCHEDULED, /* its reader was ready to run, and another ran */
+	NT_CAUSE_NAPI_THREAD_STARVED, /* the kernel thread that polls the NIC was ready to run, and another ran */
+	NT_CAUSE_COUNT
+};
+
+#define NT_BLOCKED_FRAMES 24
+
+#define NT_B_IDLE 0x1	 /* the idle task ran */
+#define NT_B_REGS 0x2	 /* what the interrupt came upon is known: */
+#define NT_B_USER 0x4	 /* a user's code */
+#define NT_B_ENABLED 0x8 /* or the instruction after one that switches interrupts on */
+
+/*
+ * A time in which a CPU did no network work. Bounds, because it is noticed by what it made late: it began between
+ * start_lo and start_hi. start_lo <= start_hi <= end.
+ */
 struct nt_blocked {
-	struct nt_event ev; /* ts_ns: when it was noticed; skb and skb_id: 0 */
+	struct nt_event ev; /* ts_ns: when it was noticed; skb, skb_id, probe: 0 */
 	u64 start_lo_ns;
 	u64 start_hi_ns;
 	u64 end_ns;
+	u64 own_ns; /* of its length, without what others in between were told for */
 	u32 cpu;
-	u32 pid;
-	u16 cause; /* enum nt_cause */
-	u16 irq;
-	s32 stack_id; /* key of the recording's stack dictionary, negative: none */
-	u64 function; /* timer function or interrupt action, 0 if neither */
-	char comm[16];
-};
-
-struct nt_incident {
-	struct nt_event ev;
-	u32 incident_id;
-	u32 packets;
-	u64 delay_max_ns;
-	u64 delay_min_ns;
-	struct nt_blocked blocked;
+	u32 pid;	/* of the task in whose context it was noticed, 0: none or the idle task */
+	u16 cause;	/* enum nt_cause, as far as the kernel side knows */
+	u16 number;	/* of the interrupt, or of the softirq */
+	u16 flags;	/* NT_B_* */
+	u16 softirq;	/* one more than that of the softirq that ran, 0: none did */
+	u64 function;	/* timer function or interrupt handler, 0 if neither */
+	char comm[16];	/* of the task, or the interrupt's name */
+	u64 frames[NT_BLOCKED_FRAMES]; /* innermost first, those of the tracer and of the interrupt among them; 0 ends them */
 };
 
 enum nt_loss_cause {
@@ -141,8 +169,7 @@ struct nt_end {
 _Static_assert(sizeof(struct nt_event) == 32, "the event header is 32 bytes");
 _Static_assert(sizeof(struct nt_snapshot) == 184, "no hidden padding");
 _Static_assert(sizeof(struct nt_annotation) == 40, "no hidden padding");
-_Static_assert(sizeof(struct nt_blocked) == 96, "no hidden padding");
-_Static_assert(sizeof(struct nt_incident) == 152, "no hidden padding");
+_Static_assert(sizeof(struct nt_blocked) == 296, "no hidden padding");
 _Static_assert(sizeof(struct nt_loss) == 48, "no hidden padding");
 _Static_assert(sizeof(struct nt_end) == 40, "no hidden padding");
 

@@ -71,6 +71,9 @@ enum nt_stage {
 
 /* Headers are rewritten here: the next event shows them. */
 #define NT_P_REWRITES 0x2000u
+/* A process is given the packet here, or soon: its socket's queue gets it. */
+#define NT_P_READS 0x4000u
+#define NT_P_QUEUES 0x8000u
 /* Only packets of this protocol come here: left out if the filter asks for another, which is no tunnel's. */
 #define NT_P_TCP 0x400u
 #define NT_P_UDP 0x800u

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# usage: scripts/test.sh [all|fast|unit|vm] [KERNEL]...
+# usage: scripts/test.sh [all|fast|unit|vm|attribution] [KERNEL]...
 #
 # Builds nettrace and tests it; installs what that needs and this machine lacks.
 #
@@ -9,6 +9,7 @@
 #   all    the same with the kernels 5.10, 6.1, 6.12 and 7.x, and the long variants
 #   unit   unit tests only
 #   vm     tests in guests only
+#   attribution  only those in guests where packets are delayed on purpose, with all kernels, and a table of who was found
 #
 # KERNEL (5.10, 6.1, 6.12, 7.x) restricts the guests. The whole output of each stage is kept in build/test-logs. The
 # last line is `N passed, N failed`; exit status 1 if a test failed, a stage died or no test ran.
@@ -20,8 +21,11 @@ logs=build/test-logs
 
 # The fast selection: its second kernel has neither kprobe.multi nor the newest ways to free a packet.
 first_kernel=7.x second_kernel=6.1
-first_tests=(00-guest backends check errors filters latency paths ping probes reuse stale tcp tunnels)
+first_tests=(00-guest backends check delays errors filters latency overload paths ping probes reuse stale tcp tunnels)
 second_tests=(00-guest backends ping paths probes tcp)
+
+# Where a machine's standing still is told from the rest, the host has to be quiet: not in the fast selection.
+fast_nic_tests=(01-guest.nic attribution.nic nic.nic)
 
 # count KIND: over the logs of all stages.
 count() { cat "$logs"/*.log | grep -c "^$1 - " || true; }
@@ -50,17 +54,46 @@ native_tests() {
 	return "$failed"
 }
 
+# Where a cause is made, and has to be told: without a NIC and with one.
+cause_tests=(delays) nic_cause_tests=(attribution.nic host.nic)
+
+# By scenario, which is what names of tests begin with: whether every kernel found who did it.
+score_table() {
+	local log
+	for log in "$logs"/*.log; do
+		sed -nE "s/^(ok|not ok|skip) - ([^:]+): .*/$(basename "$log" | sed -E 's/(-nic)?\.log$//')\t\2\t\1/p" "$log"
+	done | awk -F '\t' -v kernels="${kernels[*]}" '
+		!($2 in at) { order[++n] = $2; at[$2] }
+		$3 == "not ok" { bad[$1, $2] = 1 }
+		{ seen[$1, $2] = 1 }
+		END {
+			k = split(kernels, kernel, " ")
+			printf "\n%-32s", "scenario"
+			for (i = 1; i <= k; i++) printf " %6s", kernel[i]
+			print ""
+			for (s = 1; s <= n; s++) {
+				printf "%-32s", order[s]
+				for (i = 1; i <= k; i++) {
+					key = kernel[i] SUBSEP order[s]
+					printf " %6s", bad[key] ? "WRONG" : seen[key] ? "found" : "-"
+				}
+				print ""
+			}
+		}'
+}
+
 # One boot for all tests of a kernel, and one for those which want a NIC.
 guest_tests() {
-	local kernel=$1 long=() names=()
+	local kernel=$1 long=() names=() nic_names=()
 	[[ $selection != all ]] || long=(env NETTRACE_LONG=1)
 	case $selection,$kernel in
-	fast,"$first_kernel") names=("${first_tests[@]}") ;;
-	fast,"$second_kernel") names=("${second_tests[@]}") ;;
+	fast,"$first_kernel") names=("${first_tests[@]}") nic_names=("${fast_nic_tests[@]}") ;;
+	fast,"$second_kernel") names=("${second_tests[@]}") nic_names=("${fast_nic_tests[@]}") ;;
+	attribution,*) names=("${cause_tests[@]}") nic_names=("${nic_cause_tests[@]}") ;;
 	esac
 	stage "$kernel" scripts/vm.sh --kernel "$kernel" --timeout 1800 -- "${long[@]}" tests/vm/run.sh "${names[@]}" || true
 	if compgen -G 'tests/vm/*.nic.test.sh' >/dev/null; then
-		stage "$kernel nic" scripts/vm.sh --kernel "$kernel" --nic --timeout 1800 -- tests/vm/run.sh --nic || true
+		stage "$kernel nic" scripts/vm.sh --kernel "$kernel" --nic --timeout 1800 -- tests/vm/run.sh --nic "${nic_names[@]}" || true
 	fi
 }
 
@@ -68,11 +101,11 @@ run_stages() {
 	local kernel packages=(all)
 	[[ $selection != unit ]] || packages=(build test)
 	stage packages scripts/deps.sh "${packages[@]}" || return 0
-	stage build make -s -j "$(nproc)" || return 0
-	[[ $selection == vm ]] || stage unit make -s check || true
-	[[ $selection == vm || $selection == unit ]] || stage fuzz make -s -j "$(nproc)" check-fuzz || true
+	stage build make -s -j "$(nproc)" all test-tools || return 0
+	[[ $selection == vm || $selection == attribution ]] || stage unit make -s check || true
+	[[ $selection == vm || $selection == unit || $selection == attribution ]] || stage fuzz make -s -j "$(nproc)" check-fuzz || true
 	[[ $selection != unit ]] || return 0
-	if [[ $selection != vm && -d tests/native ]]; then
+	if [[ $selection != vm && $selection != attribution && -d tests/native ]]; then
 		stage native native_tests || true
 	fi
 	for kernel in "${kernels[@]}"; do
@@ -113,7 +146,7 @@ main() {
 	selection=fast
 	case ${1:-} in
 	-h | --help) print_help && return ;;
-	all | fast | unit | vm) selection=$1 && shift ;;
+	all | fast | unit | vm | attribution) selection=$1 && shift ;;
 	esac
 	kernels=("${known_kernels[@]}")
 	[[ $selection != fast ]] || kernels=("$second_kernel" "$first_kernel")
@@ -126,6 +159,7 @@ main() {
 	mkdir -p "$logs"
 	rm -f "$logs"/*.log
 	run_stages
+	[[ $selection != attribution ]] || score_table
 	report
 }
 

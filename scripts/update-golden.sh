@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# usage: scripts/update-golden.sh [--record [KERNEL]...] [--yes]
+# usage: scripts/update-golden.sh [--record [KERNEL|delays]...] [--yes]
 #
 # Shows how what nettrace tells of the golden recordings (tests/replay) differs from what the tests expect, and asks
 # whether to replace that.
 #
-#   --record   make the recordings themselves anew, in guests, with these kernels or with all
+#   --record   make the recordings themselves anew, in guests, with these kernels or with all; `delays` is one of late
+#              packets
 #   --yes      do not ask
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -13,10 +14,12 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../tests/replay/lib.sh
 . "$repo/tests/replay/lib.sh"
 
-# record KERNEL
+# record KERNEL|delays
 record() {
+	local guest=(--kernel "$1" --timeout 300 -- tests/vm/golden.sh)
+	[[ $1 != delays ]] || guest=(--kernel 7.x --nic --timeout 300 -- tests/vm/golden-delays.sh)
 	mkdir -p "$golden/$1"
-	"$repo/scripts/vm.sh" --kernel "$1" --timeout 300 -- tests/vm/golden.sh >"$scratch/guest" ||
+	"$repo/scripts/vm.sh" "${guest[@]}" >"$scratch/guest" ||
 		die "recording with $1 failed: $(tail -n 3 "$scratch/guest")"
 	sed -n '/BEGIN RECORDING/,/END RECORDING/{/RECORDING/!p}' "$scratch/guest" | base64 -d >"$golden/$1/trace.nettrace"
 	[[ -s $golden/$1/trace.nettrace ]] || die "no recording came from the guest with $1"
@@ -56,7 +59,7 @@ for argument in "$@"; do
 	--record) recording=yes ;;
 	--yes) yes=yes ;;
 	*)
-		[[ " ${known_kernels[*]} " == *" $argument "* ]] || usage_error "no kernel '$argument'"
+		[[ " ${known_kernels[*]} delays " == *" $argument "* ]] || usage_error "no kernel '$argument'"
 		kernels+=("$argument")
 		;;
 	esac
@@ -64,7 +67,7 @@ done
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 if [[ -n $recording ]]; then
-	((${#kernels[@]})) || kernels=("${known_kernels[@]}")
+	((${#kernels[@]})) || kernels=("${known_kernels[@]}" delays)
 	for kernel in "${kernels[@]}"; do
 		record "$kernel"
 	done

@@ -223,6 +223,8 @@ static const char *number_pattern(enum nt_format format)
 {
 	if (format == NT_FORMAT_ADDRESS)
 		return "%08" PRIx64;
+	if (format == NT_FORMAT_TC_HANDLE)
+		return "%" PRIx64 ":";
 	return format == NT_FORMAT_SYMBOL ? "0x%" PRIx64 : "%" PRIu64;
 }
 
@@ -244,8 +246,11 @@ static void put_field(struct cut *cut, const struct annotation_type *type,
 	if (!name) {
 		u64 number = annotation_number(field, payload);
 
-		snprintf(digits, sizeof(digits), number_pattern(field->format),
-			 field->format == NT_FORMAT_ADDRESS ? (u32)number : number);
+		if (field->format == NT_FORMAT_ADDRESS)
+			number = (u32)number;
+		else if (field->format == NT_FORMAT_TC_HANDLE)
+			number = (u32)number >> 16;
+		snprintf(digits, sizeof(digits), number_pattern(field->format), number);
 		name = digits;
 	}
 	put_bytes(cut, name, SIZE_MAX);

@@ -31,7 +31,8 @@ enum nt_format {
 	NT_FORMAT_NF_HOOK, /* depends on the family, an NFPROTO field of the same annotation */
 	NT_FORMAT_NF_HOOK_SHORT, /* the same hooks as iptables names its chains */
 	NT_FORMAT_SYMBOL,
-	NT_FORMAT_DROP_REASON
+	NT_FORMAT_DROP_REASON,
+	NT_FORMAT_TC_HANDLE /* of a qdisc, as tc prints it: the upper half in hex, "8001:" */
 };
 
 struct annotation_field {

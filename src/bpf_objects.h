@@ -11,10 +11,15 @@
 
 #include "nettrace.skel.h" /* its structures use the types above */
 
-/*
- * Open the one that has fentry programs or kprobes', and reads with plain loads (`direct`) or a helper. The caller owns
- * it (nettrace_bpf__destroy). NULL with errno set on failure.
- */
-struct nettrace_bpf *bpf_objects_open(bool fentry, bool direct);
+/* What a build asks of the kernel (bpf/read.bpf.h), each more than the one before. */
+enum bpf_build {
+	BPF_BUILD_PLAIN,
+	BPF_BUILD_PARTS,  /* parts that are verified by themselves */
+	BPF_BUILD_DIRECT, /* and plain loads, where the others read with a helper */
+	BPF_BUILDS
+};
+
+/* Open one, with fentry programs or kprobes'. The caller owns it (nettrace_bpf__destroy). NULL with errno set on failure. */
+struct nettrace_bpf *bpf_objects_open(bool fentry, enum bpf_build build);
 
 #endif

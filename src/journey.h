@@ -66,6 +66,18 @@ struct journey_member {
 	enum outcome outcome; /* once it is not alive */
 };
 
+/* A time in which the packet waited, and why. */
+struct journey_delay {
+	u64 delay_ns; /* with its bounds */
+	u64 low_ns, high_ns;
+	bool upper; /* it is the most that it can have been */
+	enum nt_cause cause;
+	u32 cpu;
+	u32 incident; /* 0: none */
+	size_t from, event; /* between which it waited; without meaning before the stack */
+	const struct nt_blocked *blocked; /* of the CPU; NULL: it was something else, or before the stack no delay */
+};
+
 struct journey {
 	const struct probe_table *probes; /* which the numbers of its events refer to */
 	const struct dict *dict;	  /* names of drop reasons, may be NULL */
@@ -75,6 +87,9 @@ struct journey {
 	enum outcome outcome;
 	bool incomplete; /* the end was not seen, or records were lost on the way */
 	struct journey_link merged_into, part_of, retransmit_of;
+	struct journey_delay before;	    /* until its first event; by attribution.h, as are delays */
+	const struct journey_delay *delays; /* between its events, in their order */
+	size_t n_delays;
 	const struct nt_anno_DROP *drop; /* of the dropped member that decided the outcome, or NULL */
 	struct journey_event *events;
 	size_t n_events;

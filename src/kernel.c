@@ -171,6 +171,7 @@ bool kernel_has_direct_reads(const struct kernel *kernel)
 void kernel_find_abilities(const struct kernel *kernel, struct kernel_abilities *ret_abilities)
 {
 	ret_abilities->direct_reads = kernel_has_direct_reads(kernel);
+	ret_abilities->parts = kernel_has_parts();
 	ret_abilities->drop_reason = kernel_has_drop_reason(kernel);
 	ret_abilities->counts_misses = kernel_counts_misses(kernel);
 }
@@ -257,7 +258,7 @@ static void find_arguments(struct kernel *kernel, const struct probe_row *row, s
 		facts->arg = skb_argument(btf, prototype, row->arg);
 }
 
-static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset"};
+static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset", "__irq_regs"};
 
 #define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
 
@@ -266,7 +267,7 @@ static void sort_matches_out(const struct symbol_match *matches, size_t n_matche
 			     struct probe_facts *facts, struct kernel_variables *variables)
 {
 	u64 *addresses[N_VARIABLES] = {&variables->preempt_count, &variables->pcpu_hot,
-				       &variables->per_cpu_offset};
+				       &variables->per_cpu_offset, &variables->irq_regs};
 	unsigned int probe, variable;
 	size_t i;
 

@@ -26,7 +26,7 @@ bool kernel_has_direct_reads(const struct kernel *kernel);
 
 /* What the kernel side has to know of the kernel, without its types, which take megabytes. */
 struct kernel_abilities {
-	bool direct_reads, drop_reason, counts_misses;
+	bool direct_reads, parts, drop_reason, counts_misses;
 };
 
 void kernel_find_abilities(const struct kernel *kernel, struct kernel_abilities *ret_abilities);
@@ -36,7 +36,7 @@ unsigned int kernel_count_drop_reasons(const struct kernel *kernel);
 
 /* Addresses of variables that tell in what context code runs; 0: not known on this kernel. */
 struct kernel_variables {
-	u64 preempt_count, pcpu_hot, per_cpu_offset;
+	u64 preempt_count, pcpu_hot, per_cpu_offset, irq_regs;
 	bool addresses_shown; /* false: the kernel hides all addresses from this process */
 };
 
@@ -73,6 +73,9 @@ bool kernel_has_snprintf(void);
  * of that function and of struct sk_buff.
  */
 bool kernel_try_direct_reads(u32 function_id, u32 skb_id);
+
+/* May a function that is verified by itself be given a pointer to memory (5.12)? */
+bool kernel_has_parts(void);
 
 /* Can a CPU be sampled by the clock of perf events? 0 or the negative errno of the trial. */
 int kernel_try_perf_clock(void);

@@ -166,6 +166,56 @@ bool kernel_try_direct_reads(u32 function_id, u32 skb_id)
 	return !err;
 }
 
+/* Types of the trial below: int main(void *), and int part(int *), which is global. A BTF object, or NULL. */
+static struct btf *part_types(struct bpf_func_info *ret_main, struct bpf_func_info *ret_part)
+{
+	struct btf *btf = btf__new_empty();
+	int integer, pointer, prototype;
+
+	if (!btf)
+		return NULL;
+	integer = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
+	pointer = btf__add_ptr(btf, integer);
+	prototype = btf__add_func_proto(btf, integer);
+	btf__add_func_param(btf, "context", btf__add_ptr(btf, 0));
+	ret_main->type_id = (u32)btf__add_func(btf, "nt_trial", BTF_FUNC_GLOBAL, prototype);
+	prototype = btf__add_func_proto(btf, integer);
+	btf__add_func_param(btf, "memory", pointer);
+	ret_part->type_id = (u32)btf__add_func(btf, "nt_part", BTF_FUNC_GLOBAL, prototype);
+	if (btf__load_into_kernel(btf)) {
+		btf__free(btf);
+		return NULL;
+	}
+	return btf;
+}
+
+bool kernel_has_parts(void)
+{
+	static const struct bpf_insn insns[] = {
+		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = BPF_REG_10, .off = -4},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -4},
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = 2},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct bpf_func_info functions[] = {{.insn_off = 0}, {.insn_off = 6}};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .func_info = functions, .func_info_cnt = 2,
+		    .func_info_rec_size = sizeof(*functions));
+	struct btf *types = part_types(&functions[0], &functions[1]);
+	int err;
+
+	if (!types)
+		return false;
+	opts.prog_btf_fd = (u32)btf__fd(types);
+	err = close_trial(bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "nt_trial", "GPL", insns,
+					sizeof(insns) / sizeof(*insns), &opts));
+	btf__free(types);
+	return !err;
+}
+
 int kernel_try_perf_clock(void)
 {
 	struct perf_event_attr attr = {

@@ -101,6 +101,14 @@ static void learn_note(struct names *names, const struct tracer *tracer, const s
 		learn_symbol(names, tracer, stack->frames[i]);
 }
 
+static void learn_blocked(struct names *names, const struct tracer *tracer, const struct nt_blocked *blocked)
+{
+	if (blocked->function)
+		learn_symbol(names, tracer, blocked->function);
+	for (size_t i = 0; i < NT_BLOCKED_FRAMES && blocked->frames[i]; i++)
+		learn_symbol(names, tracer, blocked->frames[i]);
+}
+
 void names_learn(struct names *names, const struct tracer *tracer, const struct nt_event *record, size_t size)
 {
 	const struct nt_annotation *note = (const void *)record;
@@ -110,4 +118,6 @@ void names_learn(struct names *names, const struct tracer *tracer, const struct 
 	learn_netns(names, record->netns, record->ts_ns);
 	if (nt_event_kind(record) == NT_ANNOTATION && size >= sizeof(*note))
 		learn_note(names, tracer, note, size - sizeof(*note));
+	if (nt_event_kind(record) == NT_BLOCKED && size >= sizeof(struct nt_blocked))
+		learn_blocked(names, tracer, (const void *)record);
 }

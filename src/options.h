@@ -20,7 +20,7 @@ enum backend {
 #define EXIT_USAGE 2 /* the command line is wrong */
 
 /* What --probe and --exclude take: so many names, each no longer than a kernel symbol. */
-#define OPTIONS_NAMES_MAX 64
+#define OPTIONS_NAMES_MAX 256
 #define OPTIONS_NAME_LENGTH_MAX 127
 
 #define OPTIONS_READ_MAX 64
@@ -40,6 +40,8 @@ struct options {
 	bool netns_current;
 	unsigned int pid;		 /* 0: any */
 	unsigned long long min_latency_ns; /* 0: any */
+	unsigned long long incident_min_ns; /* 0: the default */
+	bool no_attribution;
 	const char *output;		 /* -o, NULL: stdout */
 	const struct render_format *format; /* --format, NULL: by the name of the output */
 	const char *write;		 /* -w, NULL: no recording */

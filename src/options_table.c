@@ -57,11 +57,10 @@ const struct option_row option_rows[] = {
 	{0, "mark", "N", "packets with this mark, 10 or 0xa", GROUP_FILTER, .filter = filter_take_mark,
 	 .more = "Packets with this mark (skb->mark), decimal or hexadecimal, when they are first seen."},
 	{0, "min-latency", "TIME", "packets that took at least this long", GROUP_FILTER, .take = option_take_min_latency,
-	 .more = "Packets that took at least this long from the first event to the last: a number, perhaps with a fraction, of "
+	 .more = "Packets that took at least this long from the first event to the last, and before that if their CPU was "
+		 "blocked: a number, perhaps with a fraction, of "
 		 "ns, us, ms, s (the default), m or h. What is faster does not leave the kernel, so this is also the way to watch "
 		 "a busy host."},
-	{0, "incident-min", "TIME", "shortest blockage to report", GROUP_FILTER, LATER},
-	{0, "no-attribution", NULL, "do not look for the cause of delays", GROUP_FILTER, LATER},
 
 	{0, "basic", NULL, "print each event at once", GROUP_MODE, FLAG(basic),
 	 .more = "Print each event as soon as it is read, on a line that begins with the sk_buff's address, "
@@ -117,12 +116,17 @@ const struct option_row option_rows[] = {
 	 .more = "How to attach: kprobe-multi, fentry, kprobe or tracepoint. By default (auto) by the "
 		 "first that this kernel allows. A backend that it does not allow is an error."},
 	{0, "probe", "NAME,...", "trace these functions too", GROUP_RUN, .take = option_take_probe,
-	 .more = "Trace these kernel functions too, up to 64. Each must take a packet (struct sk_buff *)."},
+	 .more = "Trace these kernel functions too, up to 256. Each must take a packet (struct sk_buff *)."},
 	{0, "exclude", "NAME,...", "do not trace these", GROUP_RUN, .joins = true, .take = option_take_exclude,
-	 .more = "Do not trace these functions, up to 64."},
+	 .more = "Do not trace these functions, up to 256."},
 	{0, "buffer", "SIZE", "memory for events, 256K to 1G", GROUP_RUN, .take = option_take_buffer,
 	 .more = "Memory for events on their way from the kernel, over all CPUs: from 256K to 1G. More of "
 		 "it helps when the totals count losses of the ring."},
+	{0, "incident-min", "TIME", "a CPU that was blocked for so long is told: 10ms", GROUP_RUN, .take = option_take_incident_min,
+	 .more = "A CPU that did no network work for at least this long (10ms by default) and held traced packets for it is an "
+		 "incident, which is told by itself. Written as for --min-latency, from 1ms up."},
+	{0, "no-attribution", NULL, "do not look for causes of delays", GROUP_RUN, FLAG(no_attribution),
+	 .more = "Do not watch the CPUs for what delays packets; with --read, do not tell it."},
 	{0, "verbose", NULL, "tell more about the run", GROUP_RUN, FLAG(verbose)},
 
 	{0, "check", NULL, "show what this kernel allows", GROUP_ABOUT, FLAG(check),

@@ -52,6 +52,7 @@ const char *option_take_pid(struct options *options, const char *value);
 const char *option_take_output(struct options *options, const char *value);
 const char *option_take_count(struct options *options, const char *value);
 const char *option_take_min_latency(struct options *options, const char *value);
+const char *option_take_incident_min(struct options *options, const char *value);
 const char *option_take_duration(struct options *options, const char *value);
 const char *option_take_buffer(struct options *options, const char *value);
 const char *option_take_backend(struct options *options, const char *value);

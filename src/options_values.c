@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cpu_abi.h"
 #include "probe_table.h"
 #include "render.h"
 
@@ -155,6 +156,13 @@ const char *option_take_min_latency(struct options *options, const char *value)
 	return NULL;
 }
 
+const char *option_take_incident_min(struct options *options, const char *value)
+{
+	if (!parse_time(value, &options->incident_min_ns) || options->incident_min_ns < NT_BLOCKED_MIN_NS)
+		return "is not a time from 1ms up such as 10ms or 0.5s";
+	return NULL;
+}
+
 /* Digits and perhaps one of K, M, G and T. */
 static bool take_size(const char *value, unsigned long long min_bytes, unsigned long long max_bytes,
 		      unsigned long long *ret_bytes)
@@ -287,7 +295,7 @@ static const char *check_names(const char *value)
 		if (option_list_has(rest, at, length))
 			return "names a function twice";
 		if (++n > OPTIONS_NAMES_MAX)
-			return "is more than 64 names";
+			return "is more than 256 names";
 		at = rest;
 	}
 	return NULL;

@@ -16,7 +16,7 @@
 #define PERFETTO_CPUS_MAX 4096
 #define PERFETTO_WAITING_MAX 32768
 
-/* Tracks: 1 and 2 are groups of the renderer, journeys count from 1 << 32. */
+/* Tracks: 1 to 4 are the renderer's own, journeys count from 1 << 32, incidents from 1 << 40. */
 #define PERFETTO_CPU_GROUP 2u
 #define PERFETTO_CPU_TRACK 0x10000u
 #define PERFETTO_BACKLOG_TRACK 0x20000u

@@ -24,7 +24,7 @@ struct perfetto_notes {
 };
 
 void perfetto_notes_init(struct perfetto_notes *notes);
-/* Names and strings are ASCII; names are not copied. */
+/* Names and strings are printable UTF-8; names are not copied. */
 void perfetto_note_number(struct perfetto_notes *notes, const char *name, u64 number);
 void perfetto_note_address(struct perfetto_notes *notes, const char *name, u64 address);
 void perfetto_note_string(struct perfetto_notes *notes, const char *name, const char *string);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "attribution.h"
+
 /* Lets journeys pass that are of a scope, up to a number of them. */
 struct gate {
 	struct scope *scope;
@@ -17,6 +19,9 @@ struct pipeline {
 	const struct dict *dict;
 	struct render *render;
 	struct journey_set *journeys;
+	struct attribution *attribution; /* NULL: causes are not looked for */
+	void (*announce)(void *user, const struct incident *incident);
+	void *user;
 	unsigned long long incomplete, events, malformed;
 };
 
@@ -56,6 +61,26 @@ static bool filter_wants(const struct pipeline *pipeline, const struct journey *
 	return false;
 }
 
+static int on_incident(void *user, const struct incident *incident, bool over)
+{
+	struct pipeline *pipeline = user;
+
+	if (!over && pipeline->announce)
+		pipeline->announce(pipeline->user, incident);
+	if (over && pipeline->render && pipeline->render->format->incident)
+		pipeline->render->format->incident(pipeline->render, incident);
+	return write_error(pipeline);
+}
+
+static int print_journey(struct pipeline *pipeline, struct journey *journey)
+{
+	int err = pipeline->attribution ? attribution_hold(pipeline->attribution, journey) : 0;
+
+	if (!err && pipeline->render && !pipeline->basic)
+		pipeline->render->format->journey(pipeline->render, journey);
+	return err ? err : write_error(pipeline);
+}
+
 /*
  * A journey is over: print it, unless --basic has told its events. Non-zero ends the trace:
  * enough, or nobody reads. With --basic, too, enough is a number of journeys that are over.
@@ -63,22 +88,25 @@ static bool filter_wants(const struct pipeline *pipeline, const struct journey *
 static int on_journey(void *user, const struct journey *journey)
 {
 	struct pipeline *pipeline = user;
+	struct journey judged = *journey;
 	bool wanted;
+	int err;
 
 	if (pipeline_enough(pipeline))
 		return 1;
-	/* scopes learn from each journey, also from those which are not wanted otherwise */
-	wanted = scope_wants(pipeline->traced.scope, pipeline->dict, journey);
+	/* scopes learn from each journey, and so do comparisons of packets: also from those which are not wanted otherwise */
+	if (pipeline->attribution)
+		attribution_judge(pipeline->attribution, &judged);
+	wanted = scope_wants(pipeline->traced.scope, pipeline->dict, &judged);
 	pipeline->traced.passed += wanted;
-	wanted &= scope_wants(pipeline->read.scope, pipeline->dict, journey) && filter_wants(pipeline, journey);
+	wanted &= scope_wants(pipeline->read.scope, pipeline->dict, &judged) && filter_wants(pipeline, &judged);
 	if (!wanted)
 		return pipeline_enough(pipeline);
 	pipeline->read.passed++;
 	pipeline->incomplete += journey->incomplete;
 	pipeline->events += journey->n_events;
-	if (pipeline->render && !pipeline->basic)
-		pipeline->render->format->journey(pipeline->render, journey);
-	return write_error(pipeline) ? write_error(pipeline) : pipeline_enough(pipeline);
+	err = print_journey(pipeline, &judged);
+	return err ? err : pipeline_enough(pipeline);
 }
 
 /* --basic */
@@ -110,12 +138,17 @@ struct pipeline *pipeline_new(const struct pipeline_terms *terms, const struct p
 	pipeline->basic = terms->basic;
 	pipeline->dict = dict;
 	pipeline->render = render;
+	pipeline->announce = terms->announce;
+	pipeline->user = terms->user;
 	pipeline->journeys = journey_set_new(probes, dict, on_journey, pipeline);
-	if (!pipeline->traced.scope || !pipeline->read.scope || !pipeline->journeys) {
+	if (!terms->no_attribution)
+		pipeline->attribution = attribution_new(dict, terms->incident_min_ns, on_incident, pipeline);
+	if (!pipeline->traced.scope || !pipeline->read.scope || !pipeline->journeys ||
+	    (!terms->no_attribution && !pipeline->attribution)) {
 		pipeline_free(pipeline);
 		return NULL;
 	}
-	if (render && render->format->wants_snapshots)
+	if ((render && render->format->wants_snapshots) || pipeline->attribution)
 		journey_set_keep_snapshots(pipeline->journeys);
 	if (render && terms->basic)
 		journey_set_on_event(pipeline->journeys, on_event);
@@ -127,6 +160,7 @@ void pipeline_free(struct pipeline *pipeline)
 	if (!pipeline)
 		return;
 	journey_set_free(pipeline->journeys);
+	attribution_free(pipeline->attribution);
 	scope_free(pipeline->traced.scope);
 	scope_free(pipeline->read.scope);
 	free(pipeline);
@@ -136,10 +170,19 @@ int pipeline_add(struct pipeline *pipeline, const struct nt_event *record, size_
 {
 	int err = journey_set_add(pipeline->journeys, record, size, cpu);
 
+	if (!err && pipeline->attribution && nt_event_kind(record) == NT_BLOCKED)
+		err = attribution_add(pipeline->attribution, record, size);
+	if (!err)
+		err = pipeline_advance(pipeline, record->ts_ns);
 	if (err != -EINVAL)
 		return err;
 	pipeline->malformed++;
 	return 0;
+}
+
+int pipeline_advance(struct pipeline *pipeline, u64 now_ns)
+{
+	return pipeline->attribution ? attribution_advance(pipeline->attribution, now_ns) : 0;
 }
 
 int pipeline_flush(struct pipeline *pipeline)
@@ -156,7 +199,10 @@ int pipeline_expire(struct pipeline *pipeline, u64 before_ns)
 
 int pipeline_finish(struct pipeline *pipeline)
 {
-	return flush_output(pipeline, pipeline_enough(pipeline) ? 1 : journey_set_finish(pipeline->journeys));
+	int ret = pipeline_enough(pipeline) ? 1 : journey_set_finish(pipeline->journeys);
+	int err = pipeline_advance(pipeline, ~0ull);
+
+	return flush_output(pipeline, err ? err : ret);
 }
 
 void pipeline_count(const struct pipeline *pipeline, struct trace_totals *totals)

@@ -20,6 +20,10 @@ struct pipeline_terms {
 	struct pipeline_want read;	/* by the reader of a recording; zero: everything */
 	const struct nt_filter *filter; /* of that reader, or NULL */
 	bool basic;
+	bool no_attribution;
+	u64 incident_min_ns; /* 0: NT_INCIDENT_MIN_NS */
+	void (*announce)(void *user, const struct incident *incident); /* an incident is known, or NULL */
+	void *user;
 };
 
 /*
@@ -35,6 +39,9 @@ int pipeline_add(struct pipeline *pipeline, const struct nt_event *record, size_
 
 /* After each reading: with --basic its last event is told, and what was told is written out. */
 int pipeline_flush(struct pipeline *pipeline);
+
+/* It is that time: incidents which are over for long enough are told. 0, or the error of writing. */
+int pipeline_advance(struct pipeline *pipeline, u64 now_ns);
 
 /* Give up journeys that saw nothing since then. */
 int pipeline_expire(struct pipeline *pipeline, u64 before_ns);

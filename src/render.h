@@ -3,6 +3,7 @@
 #ifndef NT_RENDER_H
 #define NT_RENDER_H
 
+#include "attribution.h"
 #include "dict.h"
 #include "journey.h"
 #include "out.h"
@@ -34,6 +35,7 @@ struct render_format {
 	void (*begin)(struct render *render, const struct trace_facts *facts);
 	void (*journey)(struct render *render, const struct journey *journey);
 	void (*event)(struct render *render, const struct journey *journey, const struct journey_event *event);
+	void (*incident)(struct render *render, const struct incident *incident); /* it is over */
 	void (*end)(struct render *render, const struct trace_totals *totals);
 	void (*free)(struct render *render); /* what the state owns */
 };

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* JSON lines, as jsonl.schema.json describes them: an object at the start, one per journey or event, one at the end. */
+#include <stdio.h>
 #include <string.h>
 
 #include "annotation.h"
+#include "cause.h"
 #include "filter.h"
 #include "journey_outcome.h"
 #include "json.h"
 #include "packet.h"
 #include "probe_table.h"
 #include "render.h"
+#include "wait.h"
 
 #define ADDRESS_TEXT_BYTES 46
 
@@ -173,6 +176,15 @@ static void put_addresses(struct json *json, const char *key, const struct annot
 	json_array_end(json);
 }
 
+/* "8001:" */
+static void put_tc_handle(struct json *json, const char *key, u64 handle)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%x:", (u32)handle >> 16);
+	json_string(json, key, text);
+}
+
 static void put_number_field(struct json *json, const struct annotation_type *type,
 			     const struct annotation_field *field, const void *payload, const struct dict *dict)
 {
@@ -183,6 +195,8 @@ static void put_number_field(struct json *json, const struct annotation_type *ty
 		json_null(json, field->name);
 	else if (name)
 		json_string(json, field->name, name);
+	else if (field->format == NT_FORMAT_TC_HANDLE)
+		put_tc_handle(json, field->name, number);
 	else if (field->format == NT_FORMAT_ADDRESS || field->format == NT_FORMAT_SYMBOL)
 		json_address(json, field->name, number);
 	else
@@ -363,6 +377,40 @@ static void put_slowest(struct json *json, const struct journey *journey)
 	json_object_end(json);
 }
 
+static void put_delay(struct json *json, const struct journey *journey, const struct journey_delay *delay)
+{
+	char text[WAIT_TEXT_BYTES];
+
+	json_number(json, "delay_ns", delay->delay_ns);
+	json_number(json, "low_ns", delay->low_ns);
+	json_number(json, "high_ns", delay->high_ns);
+	json_string(json, "bound", delay->upper ? "upper" : "exact");
+	json_string(json, "cause", cause_name(delay->cause));
+	json_number_if(json, "cpu", delay->cpu, delay->blocked);
+	json_number_if(json, "incident", delay->incident, delay->incident);
+	wait_text(journey, delay, text, sizeof(text));
+	json_string(json, "text", text);
+}
+
+static void put_delays(struct json *json, const struct journey *journey)
+{
+	if (journey->before.blocked) {
+		json_object(json, "before");
+		put_delay(json, journey, &journey->before);
+		json_object_end(json);
+	} else {
+		json_null(json, "before");
+	}
+	json_array(json, "delays");
+	for (size_t i = 0; i < journey->n_delays; i++) {
+		json_object(json, NULL);
+		put_stage(json, "stage", journey, journey->delays[i].from);
+		put_delay(json, journey, &journey->delays[i]);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
 static void put_journey(struct render *render, const struct journey *journey)
 {
 	const struct dict *dict = render->env.dict;
@@ -384,9 +432,7 @@ static void put_journey(struct render *render, const struct journey *journey)
 	put_link(&json, "parent", &journey->part_of);
 	put_link(&json, "merged_into", &journey->merged_into);
 	put_link(&json, "retransmit_of", &journey->retransmit_of);
-	json_null(&json, "before");
-	json_array(&json, "delays");
-	json_array_end(&json);
+	put_delays(&json, journey);
 	put_slowest(&json, journey);
 	put_events(&json, &render->env, journey);
 	json_end(&json);
@@ -422,6 +468,54 @@ static void put_event_line(struct render *render, const struct journey *journey,
 	json_end(&json);
 }
 
+static void put_culprit(struct json *json, const struct nt_blocked *blocked, const struct dict *dict)
+{
+	char comm[sizeof(blocked->comm) + 1] = {0};
+	const u64 *frames;
+	u64 function;
+	size_t n;
+
+	memcpy(comm, blocked->comm, sizeof(blocked->comm));
+	frames = cause_frames(blocked, dict, &n);
+	function = blocked->function ? blocked->function : n ? frames[0] : 0;
+	json_object(json, "culprit");
+	json_number_if(json, "pid", blocked->pid, blocked->pid);
+	json_string(json, "comm", *comm ? comm : NULL);
+	json_string(json, "function", function && dict ? dict_get(dict, DICT_SYMBOL, function) : NULL);
+	json_array(json, "stack");
+	for (size_t i = 0; i < n; i++)
+		put_symbol(json, NULL, dict, frames[i]);
+	json_array_end(json);
+	json_object_end(json);
+}
+
+static void put_incident(struct render *render, const struct incident *incident)
+{
+	const struct nt_blocked *blocked = incident->blocked;
+	char text[CAUSE_TEXT_BYTES];
+	struct json json;
+
+	json_begin(&json, render->out);
+	json_string(&json, "type", "incident");
+	json_number(&json, "id", incident->id);
+	json_string(&json, "cause", cause_name(blocked->cause));
+	json_number(&json, "cpu", blocked->cpu);
+	json_number(&json, "start_ns", blocked->start_hi_ns);
+	json_number(&json, "end_ns", blocked->end_ns);
+	json_number(&json, "low_ns", blocked->end_ns - blocked->start_hi_ns);
+	json_number(&json, "high_ns", blocked->end_ns - blocked->start_lo_ns);
+	json_number(&json, "packets", incident->packets);
+	json_array(&json, "delays_ns");
+	for (u32 i = 0; i < incident->packets && i < INCIDENT_DELAYS; i++)
+		json_number(&json, NULL, incident->delays_ns[i]);
+	json_array_end(&json);
+	json_string(&json, "bound", incident->upper ? "upper" : "exact");
+	put_culprit(&json, blocked, render->env.dict);
+	cause_text(blocked, render->env.dict, text, sizeof(text));
+	json_string(&json, "text", text);
+	json_end(&json);
+}
+
 static void put_totals(struct render *render, const struct trace_totals *totals)
 {
 	struct json json;
@@ -447,5 +541,6 @@ const struct render_format render_jsonl = {
 	.begin = put_facts,
 	.journey = put_journey,
 	.event = put_event_line,
+	.incident = put_incident,
 	.end = put_totals,
 };

@@ -17,6 +17,7 @@
 #include "pcapng.h"
 #include "probe_table.h"
 #include "render.h"
+#include "wait.h"
 
 enum { INBOUND = 1, OUTBOUND = 2 }; /* in EPB_FLAGS; 0: not known */
 
@@ -399,6 +400,29 @@ static void put_relative(struct pcapng_block *block, const char *what, const str
 		pcapng_put_comment(block, "%s: journey %u", what, link->id);
 }
 
+/* UTF-8 of our own making, which is not to be escaped. */
+static void put_delay(struct pcapng_block *block, const struct journey *journey, const struct journey_delay *delay,
+		      const char *where, const char *stage)
+{
+	char words[DELAY_TEXT_BYTES], text[PCAPNG_TEXT_BYTES];
+	int length;
+
+	delay_text(journey, delay, words, sizeof(words));
+	length = snprintf(text, sizeof(text), "%s%s: %s", where, stage, words);
+	if (length > 0 && (size_t)length < sizeof(text))
+		pcapng_put_option(block, OPT_COMMENT, text, (size_t)length);
+}
+
+static void put_delays(struct pcapng_block *block, const struct journey *journey)
+{
+	const struct journey_delay *delay = journey->delays;
+
+	if (journey->before.blocked)
+		put_delay(block, journey, &journey->before, "before the stack", "");
+	for (; delay < journey->delays + journey->n_delays; delay++)
+		put_delay(block, journey, delay, "waited in ", stage_name(stage_of(journey, delay->from)));
+}
+
 /* Told with each block of the packet: rarely is it the last event that comes with bytes. */
 static void put_outcome(struct pcapng_block *block, const struct journey *journey, const struct dict *dict)
 {
@@ -406,6 +430,7 @@ static void put_outcome(struct pcapng_block *block, const struct journey *journe
 
 	pcapng_put_comment(block, "total: %s", span_text(journey->end_ns - journey->start_ns, span));
 	pcapng_put_comment(block, "outcome: %s", outcome_name(journey->outcome));
+	put_delays(block, journey);
 	if (journey->drop)
 		put_drop(block, journey->drop, dict);
 	if (journey->incomplete)

@@ -6,19 +6,24 @@
 #include <stdio.h>
 
 #include "annotation.h"
+#include "cause.h"
 #include "packet.h"
 #include "perfetto_cpus.h"
 #include "perfetto_trace.h"
 #include "probe_table.h"
 #include "render.h"
+#include "wait.h"
 
 #define TRACE_TRACK 3u
 #define JOURNEY_GROUP 1u
 #define JOURNEY_TRACK (1ull << 32)
+#define INCIDENT_GROUP 4u
+#define INCIDENT_TRACK (1ull << 40)
 
 #define PACKET_TEXT_BYTES 256
 #define NAME_BYTES 384
 #define NOTE_TEXT_BYTES 4096
+#define STACK_NOTES 10
 
 struct perfetto {
 	struct perfetto_cpus cpus;
@@ -50,6 +55,7 @@ static void begin(struct render *render, const struct trace_facts *facts)
 	static const struct perfetto_track tracks[] = {
 		{.uuid = TRACE_TRACK, .name = "nettrace", .kind = PERFETTO_SLICES, .rank = 0},
 		{.uuid = PERFETTO_CPU_GROUP, .name = "CPUs", .kind = PERFETTO_GROUP_BY_RANK, .rank = 1},
+		{.uuid = INCIDENT_GROUP, .name = "incidents", .kind = PERFETTO_GROUP_BY_TIME, .rank = 3},
 		{.uuid = JOURNEY_GROUP, .name = "journeys", .kind = PERFETTO_GROUP_BY_TIME, .rank = 2},
 	};
 	struct perfetto *perfetto = render->state;
@@ -81,6 +87,18 @@ static void note_drop(struct perfetto_notes *notes, const struct render *render,
 	perfetto_note_string(notes, "drop reason", reason);
 }
 
+static void note_delays(struct perfetto_notes *notes, const struct journey *journey)
+{
+	char text[DELAY_TEXT_BYTES];
+
+	if (journey->before.incident)
+		perfetto_note_number(notes, "incident", journey->before.incident);
+	for (size_t i = 0; i < journey->n_delays; i++) {
+		delay_text(journey, &journey->delays[i], text, sizeof(text));
+		perfetto_note_string(notes, "waited", text);
+	}
+}
+
 static void note_journey(struct perfetto_notes *notes, const struct render *render, const struct journey *journey)
 {
 	perfetto_notes_init(notes);
@@ -92,6 +110,7 @@ static void note_journey(struct perfetto_notes *notes, const struct render *rend
 	note_link(notes, "merged into journey", &journey->merged_into);
 	note_link(notes, "part of journey", &journey->part_of);
 	note_link(notes, "retransmission of journey", &journey->retransmit_of);
+	note_delays(notes, journey);
 	perfetto_note_number(notes, "sk_buffs", journey->n_members);
 	perfetto_note_number(notes, "events", journey->n_events);
 }
@@ -188,6 +207,22 @@ static void tell_stages(struct render *render, const struct journey *journey, u6
 		perfetto_slice_end(render->out, journey->end_ns, track);
 }
 
+/* The time before the packet existed, as it waited for its CPU: at the most, where no more is known. */
+static void tell_before(struct render *render, const struct journey *journey, u64 track)
+{
+	char cause[WAIT_TEXT_BYTES], name[sizeof("before the stack, at most: ") + WAIT_TEXT_BYTES];
+	u64 delay_ns = journey->before.delay_ns;
+	struct perfetto_event event = {.track = track, .name = name, .category = "delay"};
+
+	if (!journey->before.blocked || delay_ns > journey->start_ns)
+		return;
+	wait_text(journey, &journey->before, cause, sizeof(cause));
+	snprintf(name, sizeof(name), "%s%s", journey->before.upper ? "before the stack, at most: " : "before the stack: ", cause);
+	event.ts_ns = journey->start_ns - delay_ns;
+	perfetto_slice_begin(render->out, &event);
+	perfetto_slice_end(render->out, journey->start_ns, track);
+}
+
 static void tell_journey(struct render *render, const struct journey *journey)
 {
 	struct perfetto *perfetto = render->state;
@@ -207,12 +242,56 @@ static void tell_journey(struct render *render, const struct journey *journey)
 	snprintf(name, sizeof(name), "%u %s, %s", journey->id, packet, outcome_name(journey->outcome));
 	perfetto_trace_track(render->out, &track);
 	note_journey(&notes, render, journey);
+	tell_before(render, journey, track.uuid);
 	perfetto_slice_begin(render->out, &whole);
 	tell_stages(render, journey, track.uuid);
 	perfetto_slice_end(render->out, journey->end_ns, track.uuid);
 	if (journey->end_ns > perfetto->last_ns)
 		perfetto->last_ns = journey->end_ns;
 	perfetto_cpus_add(&perfetto->cpus, journey);
+}
+
+static void note_incident(struct perfetto_notes *notes, const struct render *render, const struct incident *incident)
+{
+	const struct nt_blocked *blocked = incident->blocked;
+	char symbol[NAME_BYTES];
+	const char *known;
+	const u64 *frames;
+	size_t n;
+
+	perfetto_notes_init(notes);
+	perfetto_note_number(notes, "cpu", blocked->cpu);
+	perfetto_note_number(notes, "at least, ns", blocked->end_ns - blocked->start_hi_ns);
+	perfetto_note_number(notes, "at most, ns", blocked->end_ns - blocked->start_lo_ns);
+	perfetto_note_number(notes, "packets held", incident->packets);
+	perfetto_note_number(notes, incident->upper ? "longest delay, ns, at most" : "longest delay, ns", incident->longest_ns);
+	frames = cause_frames(blocked, render->env.dict, &n);
+	for (size_t i = 0; i < n && i < STACK_NOTES; i++) {
+		known = render->env.dict ? dict_get(render->env.dict, DICT_SYMBOL, frames[i]) : NULL;
+		annotation_plain_text(known ? known : "?", symbol, sizeof(symbol));
+		perfetto_note_string(notes, i ? "called by" : "stack", symbol);
+	}
+}
+
+/* A track for each: they need not lie within each other, as slices of one track must. */
+static void tell_incident(struct render *render, const struct incident *incident)
+{
+	const struct nt_blocked *blocked = incident->blocked;
+	struct perfetto *perfetto = render->state;
+	char name[32], cause[CAUSE_TEXT_BYTES];
+	struct perfetto_notes notes;
+	struct perfetto_track track = {.uuid = INCIDENT_TRACK + incident->id, .parent = INCIDENT_GROUP, .name = name, .kind = PERFETTO_SLICES};
+	struct perfetto_event slice = {
+		.ts_ns = blocked->start_hi_ns, .track = track.uuid, .name = cause, .category = "incident", .notes = &notes};
+
+	snprintf(name, sizeof(name), "%u cpu %u", incident->id, blocked->cpu);
+	cause_text(blocked, render->env.dict, cause, sizeof(cause));
+	perfetto_trace_track(render->out, &track);
+	note_incident(&notes, render, incident);
+	perfetto_slice_begin(render->out, &slice);
+	perfetto_slice_end(render->out, blocked->end_ns, track.uuid);
+	if (blocked->end_ns > perfetto->last_ns)
+		perfetto->last_ns = blocked->end_ns;
 }
 
 static void note_totals(struct perfetto_notes *notes, const struct trace_totals *totals)
@@ -256,5 +335,6 @@ const struct render_format render_perfetto = {
 	.state_bytes = sizeof(struct perfetto),
 	.begin = begin,
 	.journey = tell_journey,
+	.incident = tell_incident,
 	.end = end,
 };

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "annotation.h"
+#include "cause.h"
 #include "journey_outcome.h"
 #include "packet.h"
 #include "probe_table.h"
 #include "render.h"
+#include "wait.h"
 
 #define NSEC_PER_USEC 1000u
 #define NSEC_PER_SEC 1000000000u
@@ -466,6 +468,55 @@ static void put_link(struct text *text, const char *what, const struct journey_l
 	out_literal(text->out, "\n");
 }
 
+/* "446.9 ms (446.8 ms–447.1 ms)" */
+static void put_bounds(struct text *text, u64 ns, u64 low_ns, u64 high_ns)
+{
+	put_span(text, ns);
+	if (low_ns == high_ns)
+		return;
+	out_literal(text->out, " (");
+	put_span(text, low_ns);
+	out_literal(text->out, "–");
+	put_span(text, high_ns);
+	out_literal(text->out, ")");
+}
+
+/* "446.9 ms on cpu 3: interrupts off by …" */
+static void put_delay(struct text *text, const struct journey *journey, const struct journey_delay *delay)
+{
+	char words[DELAY_TEXT_BYTES];
+
+	put_color(text, RED);
+	out_write(text->out, words, delay_text(journey, delay, words, sizeof(words)));
+	put_color(text, PLAIN);
+	if (delay->incident) {
+		out_literal(text->out, " (incident ");
+		out_decimal(text->out, delay->incident, 1);
+		out_literal(text->out, ")");
+	}
+	out_literal(text->out, "\n");
+}
+
+static void put_before(struct text *text, const struct journey *journey)
+{
+	if (!journey->before.blocked)
+		return;
+	out_literal(text->out, "before the stack: ");
+	put_delay(text, journey, &journey->before);
+}
+
+static void put_delays(struct text *text, const struct journey *journey)
+{
+	for (size_t i = 0; i < journey->n_delays; i++) {
+		const struct journey_delay *delay = &journey->delays[i];
+
+		out_literal(text->out, "waited in ");
+		out_string(text->out, stage_name(journey_stage(journey, delay->from)));
+		out_literal(text->out, ": ");
+		put_delay(text, journey, delay);
+	}
+}
+
 static void put_journey(struct render *render, const struct journey *journey)
 {
 	struct text text;
@@ -476,6 +527,7 @@ static void put_journey(struct render *render, const struct journey *journey)
 	text.env = &render->env;
 	text.at_once = false;
 	put_header(&text, journey);
+	put_before(&text, journey);
 	put_events(&text, journey);
 	out_literal(text.out, "total: ");
 	put_span(&text, journey->end_ns - journey->start_ns);
@@ -483,6 +535,7 @@ static void put_journey(struct render *render, const struct journey *journey)
 	out_literal(text.out, ", outcome: ");
 	out_string(text.out, outcome_name(journey->outcome));
 	out_literal(text.out, "\n");
+	put_delays(&text, journey);
 	put_link(&text, "merged into: ", &journey->merged_into, " seen at ");
 	put_link(&text, "part of: ", &journey->part_of, " seen at ");
 	put_link(&text, "retransmission of: ", &journey->retransmit_of, " sent at ");
@@ -529,9 +582,74 @@ static void put_event_line(struct render *render, const struct journey *journey,
 	out_literal(text.out, "\n");
 }
 
+static void put_stack(struct text *text, const struct nt_blocked *blocked)
+{
+	char name[NOTE_TEXT_BYTES];
+	const u64 *frames;
+	const char *known;
+	size_t n;
+
+	frames = cause_frames(blocked, text->env->dict, &n);
+	for (size_t i = 0; i < n; i++) {
+		known = text->env->dict ? dict_get(text->env->dict, DICT_SYMBOL, frames[i]) : NULL;
+		out_string(text->out, i ? " < " : "stack: ");
+		if (known)
+			out_write(text->out, name, annotation_plain_text(known, name, sizeof(name)));
+		else
+			out_literal(text->out, "?");
+	}
+	if (n)
+		out_literal(text->out, "\n");
+}
+
+/* The ramp of delays: who came first waited longest. */
+static void put_held(struct text *text, const struct incident *incident)
+{
+	out_literal(text->out, "packets held: ");
+	out_decimal(text->out, incident->packets, 1);
+	out_string(text->out, incident->upper ? ", for ≤ " : ", for ");
+	if (incident->upper)
+		put_span(text, incident->longest_ns);
+	for (u32 i = 0; !incident->upper && i < incident->packets && i < INCIDENT_DELAYS; i++) {
+		if (i)
+			out_literal(text->out, ", ");
+		put_span(text, incident->delays_ns[i]);
+	}
+	if (!incident->upper && incident->packets > INCIDENT_DELAYS)
+		out_literal(text->out, ", …");
+	out_literal(text->out, "\n");
+}
+
+/* A block of its own, as packets have them. */
+static void put_incident(struct render *render, const struct incident *incident)
+{
+	const struct nt_blocked *blocked = incident->blocked;
+	char cause[CAUSE_TEXT_BYTES];
+	struct text text = {.out = render->out, .env = &render->env};
+
+	out_literal(text.out, "***************** incident ");
+	out_decimal(text.out, incident->id, 1);
+	out_literal(text.out, " ***************\n");
+	put_time(&text, blocked->end_ns);
+	out_literal(text.out, " cpu ");
+	out_decimal(text.out, blocked->cpu, 1);
+	out_literal(text.out, " was blocked for ");
+	put_bounds(&text, blocked->end_ns - blocked->start_hi_ns, blocked->end_ns - blocked->start_hi_ns,
+		   blocked->end_ns - blocked->start_lo_ns);
+	out_literal(text.out, ": ");
+	put_color(&text, RED);
+	out_write(text.out, cause, cause_text(blocked, text.env->dict, cause, sizeof(cause)));
+	put_color(&text, PLAIN);
+	out_literal(text.out, "\n");
+	put_stack(&text, blocked);
+	put_held(&text, incident);
+	out_literal(text.out, "\n");
+}
+
 const struct render_format render_text = {
 	.name = "text",
 	.ending = ".txt",
 	.journey = put_journey,
 	.event = put_event_line,
+	.incident = put_incident,
 };

@@ -220,6 +220,8 @@ static struct pipeline_terms make_terms(const struct replay *replay, const struc
 		},
 		.filter = &options->filter,
 		.basic = options->basic,
+		.no_attribution = options->no_attribution,
+		.incident_min_ns = options->incident_min_ns,
 	};
 }
 

@@ -24,7 +24,7 @@ struct scope_terms {
 	u32 netns;	    /* inode, 0: any */
 	const char *netns_name; /* NULL: any; with an inode either will do. The caller's, and outlives the scope */
 	u32 pid;	    /* of the process, 0: any */
-	u64 min_latency_ns; /* from its first event to its last, 0: any */
+	u64 min_latency_ns; /* from its arrival, as far as that is known, or its first event to its last, 0: any */
 };
 
 /* Flows that are remembered. Beyond, the oldest that saw no packet since it was last considered goes. */

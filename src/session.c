@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cause.h"
 #include "clock.h"
 #include "dict.h"
 #include "facts.h"
@@ -28,6 +29,7 @@
 #define SWEEP_INTERVAL_NS 10000000000ull /* between looks at the tracking maps */
 #define CLOCK_INTERVAL_NS 60000000000ull /* between readings of both clocks, for the recording */
 #define TOTALS_INTERVAL_NS 10000000000ull /* between totals so far, for the recording */
+#define NOTICE_NS 100000000ull		 /* what happened before is read by now */
 #define SWEEP_IDLE_NS 120000000000ull	 /* a packet that nothing saw for so long has gone unseen */
 
 struct session {
@@ -45,8 +47,9 @@ struct session {
 	struct render *render;
 	struct pipeline *pipeline;
 	struct recording_writer *recording; /* NULL: none is asked for */
+	u64 began_ns, loaded_ns, attached_ns;
 	u64 next_clock_ns, next_totals_ns;
-	u64 fast; /* journeys that --min-latency kept in the kernel */
+	struct nt_shelf_counts shelved; /* by --min-latency */
 };
 
 static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
@@ -104,6 +107,18 @@ static void gather_facts(struct session *session)
 	facts->n_skipped = tracer_skipped(session->tracer);
 }
 
+/* At once: what the packets say that were held comes later. */
+static void announce(void *user, const struct incident *incident)
+{
+	const struct nt_blocked *blocked = incident->blocked;
+	struct session *session = user;
+	char cause[CAUSE_TEXT_BYTES];
+
+	cause_text(blocked, session->dict, cause, sizeof(cause));
+	log_say("incident %u: cpu %u was blocked for %.1f ms: %s", incident->id, blocked->cpu,
+		(double)(blocked->end_ns - blocked->start_hi_ns) / 1e6, cause);
+}
+
 /* Begun when the trace is, since the first thing that some formats write is about it. */
 static int begin_output(struct session *session)
 {
@@ -111,6 +126,10 @@ static int begin_output(struct session *session)
 	const struct pipeline_terms terms = {
 		.traced = {.scope = *session->terms, .count = options->count},
 		.basic = options->basic,
+		.no_attribution = options->no_attribution,
+		.incident_min_ns = options->incident_min_ns,
+		.announce = announce,
+		.user = session,
 	};
 	const struct render_env env = output_env(options, session->dict, &session->facts);
 
@@ -247,6 +266,8 @@ static int trace(struct session *session)
 		if (got >= 0)
 			got = sweep(session, &next_sweep_ns);
 		if (got >= 0)
+			got = pipeline_advance(session->pipeline, now_ns() - NOTICE_NS);
+		if (got >= 0)
 			got = pipeline_flush(session->pipeline);
 		if (got >= 0)
 			got = keep_recording(session);
@@ -274,7 +295,7 @@ static int drain(struct session *session)
 			nap(~0ull);
 	} while (got == -EAGAIN && tries--);
 	if (got >= 0)
-		got = tracer_drain_shelves(session->tracer, on_record, session, &session->fast);
+		got = tracer_drain_shelves(session->tracer, on_record, session, &session->shelved);
 	if (got < 0)
 		return (int)got;
 	got = pipeline_finish(session->pipeline);
@@ -295,10 +316,14 @@ static void say_refused(const struct session *session)
 /* 0, also if it was stopped before it began: then *ret_begun stays false. */
 static int begin(struct session *session, bool *ret_begun)
 {
-	int err = session_open(session);
+	int err;
 
+	session->began_ns = now_ns();
+	err = session_open(session);
 	if (!err) {
+		session->loaded_ns = now_ns();
 		err = tracer_attach(session->tracer, session->stop);
+		session->attached_ns = now_ns();
 		if (err && err != -EINTR)
 			return fail(err, "no probe could be attached", NULL);
 	}
@@ -319,6 +344,14 @@ static int begin(struct session *session, bool *ret_begun)
 	return err;
 }
 
+static void say_shelved(const struct nt_shelf_counts *shelved)
+{
+	if (shelved->fast)
+		log_say("%llu packets took less and stayed in the kernel", (unsigned long long)shelved->fast);
+	if (shelved->direct)
+		log_say("%llu packets were not kept back there: older ones had their place", (unsigned long long)shelved->direct);
+}
+
 /* What ends with the trace: the output, the recording, and the totals on stderr. */
 static int finish(struct session *session, int err)
 {
@@ -333,14 +366,20 @@ static int finish(struct session *session, int err)
 		return -EPIPE;
 	trace_totals_text(&totals, text, sizeof(text));
 	tracer_say_losses(session->tracer);
-	if (session->fast)
-		log_say("%llu packets took less and stayed in the kernel", (unsigned long long)session->fast);
+	say_shelved(&session->shelved);
 	log_say("%s", text);
 	if (written)
 		log_say("%s: %s; it can be read up to there", session->options->write, strerror(-written));
 	else if (err && !(session->out && err == out_error(session->out)))
 		fail(err, "tracing stopped", NULL);
 	return written ? written : err;
+}
+
+static void say_start(const struct session *session)
+{
+	log_say("it took %llu ms until the programs were loaded, and %llu ms to attach them",
+		(unsigned long long)(session->loaded_ns - session->began_ns) / 1000000,
+		(unsigned long long)(session->attached_ns - session->loaded_ns) / 1000000);
 }
 
 static int run(struct session *session)
@@ -354,6 +393,8 @@ static int run(struct session *session)
 		say_refused(session);
 	log_say("tracing, %s backend, %u probes (%u skipped)", backend_name(session->prepared.plan->backend),
 		tracer_attached(session->tracer), tracer_skipped(session->tracer));
+	if (session->options->verbose)
+		say_start(session);
 	err = trace(session);
 	tracer_stop(session->tracer);
 	if (!err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What --min-latency keeps back in the kernel, when the trace ends (bpf/shelf.bpf.h). */
+/* What --min-latency keeps back in the kernel (bpf/shelf.bpf.h), for when nobody there will send it any more. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <sys/mman.h>
@@ -8,6 +8,8 @@
 #include "clock.h"
 #include "track_abi.h"
 #include "tracer_private.h"
+
+#define SHELVES_BYTES (NT_SHELVES * sizeof(struct nt_shelf))
 
 struct hand_on {
 	source_record_fn on_record;
@@ -23,33 +25,69 @@ static bool hand_on_entry(void *user, const void *record, u32 size, u32 cpu)
 	return !to->err;
 }
 
-static u64 count_fast(const struct tracer *tracer)
+int shelves_map(struct tracer *tracer)
 {
-	u64 fast = 0;
-	int cpu;
+	void *shelves;
 
-	for (cpu = 0; cpu < tracer->n_cpus && cpu < NT_MAX_CPUS; cpu++)
-		fast += tracer->skel->bss->shelf_counts[cpu].fast;
-	return fast;
-}
-
-int tracer_drain_shelves(struct tracer *tracer, source_record_fn on_record, void *user, u64 *ret_fast)
-{
-	size_t bytes = NT_SHELVES * sizeof(struct nt_shelf), i;
-	struct hand_on to = {.on_record = on_record, .user = user};
-	const struct nt_shelf *shelves;
-	u64 now = now_ns();
-
-	*ret_fast = 0;
 	if (!tracer->min_latency_ns)
 		return 0;
-	*ret_fast = count_fast(tracer);
-	shelves = mmap(NULL, bytes, PROT_READ, MAP_SHARED, bpf_map__fd(tracer->skel->maps.shelves), 0);
+	shelves = mmap(NULL, SHELVES_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(tracer->skel->maps.shelves), 0);
 	if (shelves == MAP_FAILED)
 		return -errno;
-	for (i = 0; !to.err && i < NT_SHELVES; i++)
-		if (shelves[i].id && now - shelves[i].start_ns >= tracer->min_latency_ns)
-			batch_each(&shelves[i].batch, sizeof(shelves[i].batch), hand_on_entry, &to);
-	munmap((void *)shelves, bytes);
+	tracer->shelves = shelves;
+	return 0;
+}
+
+void shelves_unmap(struct tracer *tracer)
+{
+	if (tracer->shelves)
+		munmap(tracer->shelves, SHELVES_BYTES);
+}
+
+static int hand_on(const struct nt_shelf *shelf, source_record_fn on_record, void *user)
+{
+	struct hand_on to = {.on_record = on_record, .user = user};
+
+	batch_each(&shelf->batch, sizeof(shelf->batch), hand_on_entry, &to);
 	return to.err;
+}
+
+int shelves_hand_on(struct tracer *tracer, u32 id, source_record_fn on_record, void *user)
+{
+	struct nt_shelf *shelf = tracer->shelves ? &tracer->shelves[id & (NT_SHELVES - 1)] : NULL;
+	int err;
+
+	if (!shelf || shelf->id != id)
+		return 0;
+	err = hand_on(shelf, on_record, user);
+	shelf->id = 0;
+	return err;
+}
+
+static void count(const struct tracer *tracer, struct nt_shelf_counts *counts)
+{
+	const struct nt_shelf_counts *by_cpu = tracer->skel->bss->shelf_counts;
+	int cpu;
+
+	for (cpu = 0; cpu < tracer->n_cpus && cpu < NT_MAX_CPUS; cpu++) {
+		counts->fast += by_cpu[cpu].fast;
+		counts->direct += by_cpu[cpu].direct;
+	}
+}
+
+int tracer_drain_shelves(struct tracer *tracer, source_record_fn on_record, void *user,
+			 struct nt_shelf_counts *ret_counts)
+{
+	u64 now = now_ns();
+	int err = 0;
+	size_t i;
+
+	*ret_counts = (struct nt_shelf_counts){0};
+	if (!tracer->shelves)
+		return 0;
+	count(tracer, ret_counts);
+	for (i = 0; !err && i < NT_SHELVES; i++)
+		if (tracer->shelves[i].id && now - tracer->shelves[i].start_ns >= tracer->min_latency_ns)
+			err = hand_on(&tracer->shelves[i], on_record, user);
+	return err;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "cpu_abi.h"
 #include "log.h"
 #include "track_abi.h"
 #include "tracer_private.h"
@@ -38,14 +39,15 @@ static bool delete_counted(int map_fd, u32 *counts, u64 key, const void *copied,
 	return true;
 }
 
-static int tell_evicted(u64 skb, u32 id, source_record_fn on_record, void *user)
+static int tell_evicted(struct tracer *tracer, u64 skb, u32 id, source_record_fn on_record, void *user)
 {
 	struct nt_end end = {
 		.ev = {.ts_ns = now_ns(), .skb = skb, .skb_id = id, .kind = NT_END},
 		.how = NT_END_EVICTED,
 	};
+	int err = shelves_hand_on(tracer, id, on_record, user);
 
-	return on_record(user, &end.ev, sizeof(end), 0);
+	return err ? err : on_record(user, &end.ev, sizeof(end), 0);
 }
 
 /* A copy of a tracking map, taken in batches: each system call on a map keeps probes off a CPU. */
@@ -117,7 +119,7 @@ static int sweep_skbs(struct tracer *tracer, u64 before_ns, source_record_fn on_
 			live->ids[live->n++] = tracked->id;
 			continue;
 		}
-		err = tell_evicted(copy.keys[i], tracked->id, on_record, user);
+		err = tell_evicted(tracer, copy.keys[i], tracked->id, on_record, user);
 		removed++;
 	}
 	map_copy_drop(&copy);
@@ -143,7 +145,7 @@ static int sweep_heads(struct tracer *tracer, u64 before_ns, const struct live_i
 		    !bsearch(&held->id, live->ids, live->n, sizeof(*live->ids), compare_id) &&
 		    delete_counted(fd, tracer->skel->bss->tracked_heads, copy.keys[i], held,
 				   offsetof(struct nt_held, id)))
-			err = tell_evicted(0, held->id, on_record, user);
+			err = tell_evicted(tracer, 0, held->id, on_record, user);
 	}
 	map_copy_drop(&copy);
 	return err;
@@ -247,6 +249,7 @@ void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_
 struct said_losses {
 	const struct tracer *tracer;
 	unsigned int n;
+	u64 elsewhere; /* lost in the places that are not told */
 };
 
 static void say_loss(void *user, u32 probe, int cpu, enum nt_loss_cause cause, u64 count)
@@ -255,9 +258,36 @@ static void say_loss(void *user, u32 probe, int cpu, enum nt_loss_cause cause, u
 		[NT_LOSS_RING] = "ring", [NT_LOSS_MAP] = "map", [NT_LOSS_ID] = "id"};
 	struct said_losses *said = user;
 
-	if (said->n++ < LOSSES_SAID)
+	if (said->n++ >= LOSSES_SAID)
+		said->elsewhere += count;
+	else
 		log_say("lost: %s %llu at %s on CPU %d", causes[cause], (unsigned long long)count,
 			probe_table_row(said->tracer->plan->probes, probe)->name, cpu);
+}
+
+_Static_assert(sizeof(struct nt_cpu) % 8 == 0, "the kernel pads what it keeps by CPU");
+
+/* Blockages of CPUs that found no room in a ring: packets which they held are told without a cause. */
+static u64 count_lost_blockages(const struct tracer *tracer)
+{
+	struct nt_cpu *cpus = calloc((size_t)tracer->n_cpus, sizeof(*cpus));
+	u64 lost = 0;
+	u32 zero = 0;
+
+	if (cpus && !bpf_map_lookup_elem(bpf_map__fd(tracer->skel->maps.cpus), &zero, cpus))
+		for (int cpu = 0; cpu < tracer->n_cpus; cpu++)
+			lost += cpus[cpu].lost;
+	free(cpus);
+	return lost;
+}
+
+static void say_lost_blockages(const struct tracer *tracer)
+{
+	u64 lost = count_lost_blockages(tracer);
+
+	if (lost)
+		log_say("lost: %llu times in which a CPU was blocked; packets that they held have no cause",
+			(unsigned long long)lost);
 }
 
 void tracer_say_losses(const struct tracer *tracer)
@@ -266,7 +296,8 @@ void tracer_say_losses(const struct tracer *tracer)
 
 	each_loss(tracer, say_loss, &said);
 	if (said.n > LOSSES_SAID)
-		log_say("lost: also in %u other places", said.n - LOSSES_SAID);
+		log_say("lost: also %llu in %u other places", (unsigned long long)said.elsewhere, said.n - LOSSES_SAID);
+	say_lost_blockages(tracer);
 }
 
 int tracer_ifname(const struct tracer *tracer, u32 netns, u32 ifindex, char name[16])

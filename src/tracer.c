@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel_abilities 
 	rodata->clones_unannounced = !clones_seen;
 	rodata->want_task = want_task(options);
 	rodata->want_stack = options->stack;
+	rodata->want_arrival = !options->no_attribution;
 	rodata->min_latency_ns = tracer->min_latency_ns;
 	rodata->cpu_bits = bits_for(tracer->n_cpus);
 	rodata->address_of_preempt_count = variables->preempt_count;
@@ -201,7 +203,14 @@ static int make_rings(struct tracer *tracer)
 			       &tracer->source);
 }
 
-static int tracer_open(struct tracer *tracer, bool direct_reads, const struct options *options)
+static enum bpf_build choose_build(const struct kernel_abilities *abilities)
+{
+	if (!abilities->parts)
+		return BPF_BUILD_PLAIN;
+	return abilities->direct_reads ? BPF_BUILD_DIRECT : BPF_BUILD_PARTS;
+}
+
+static int tracer_open(struct tracer *tracer, enum bpf_build build, const struct options *options)
 {
 	tracer->n_cpus = libbpf_num_possible_cpus();
 	if (tracer->n_cpus < 1)
@@ -214,7 +223,7 @@ static int tracer_open(struct tracer *tracer, bool direct_reads, const struct op
 	if (!tracer->ring_fds || !tracer->links)
 		return -ENOMEM;
 	memset(tracer->ring_fds, 0xff, (size_t)tracer->n_cpus * sizeof(int));
-	tracer->skel = bpf_objects_open(tracer->plan->backend == BACKEND_FENTRY, direct_reads);
+	tracer->skel = bpf_objects_open(tracer->plan->backend == BACKEND_FENTRY, build);
 	if (!tracer->skel)
 		return -errno;
 	/* --pid learns from every journey, so none may be kept back */
@@ -236,6 +245,22 @@ static void say_refused(int err)
 		why);
 }
 
+/* Packets can be followed without them. */
+static void load_observers(struct tracer *tracer, const struct kernel_variables *variables)
+{
+	struct observers_share share = {
+		.rings_fd = bpf_map__fd(tracer->skel->maps.rings),
+		.cpus_fd = bpf_map__fd(tracer->skel->maps.cpus),
+		.readers_fd = bpf_map__fd(tracer->skel->maps.readers),
+		.ksoftirqd_pid = tracer->skel->bss->ksoftirqd_pid,
+		.variables = variables,
+	};
+	int err = observers_load(&share, &tracer->observers);
+
+	if (err)
+		log_say("causes of delays will not be told: the kernel refused what would watch the CPUs: %s", strerror(-err));
+}
+
 int tracer_load(const struct kernel_abilities *abilities, const struct kernel_variables *variables,
 		const struct options *options, const struct probe_plan *plan, struct tracer **ret_tracer)
 {
@@ -246,7 +271,7 @@ int tracer_load(const struct kernel_abilities *abilities, const struct kernel_va
 		return -ENOMEM;
 	tracer->plan = plan;
 	tracer->n_skipped = plan->n_skipped;
-	err = tracer_open(tracer, abilities->direct_reads, options);
+	err = tracer_open(tracer, choose_build(abilities), options);
 	if (!err)
 		err = choose_programs(tracer);
 	if (err)
@@ -258,9 +283,15 @@ int tracer_load(const struct kernel_abilities *abilities, const struct kernel_va
 		say_refused(err);
 		goto fail;
 	}
+	/* libbpf's copy of the kernel's types is free by now, and most of what this process has ever held */
+	malloc_trim(0);
 	tracer->symbol_fd = bpf_program__fd(symbol_program(tracer));
 	find_ksoftirqds(tracer->skel->bss, tracer->n_cpus);
+	if (!options->no_attribution)
+		load_observers(tracer, variables);
 	err = make_rings(tracer);
+	if (!err)
+		err = shelves_map(tracer);
 	if (err)
 		goto fail;
 	*ret_tracer = tracer;
@@ -270,8 +301,10 @@ fail:
 	return err;
 }
 
-static int keep_link(struct tracer *tracer, struct bpf_link *link)
+static int keep_link(void *user, struct bpf_link *link)
 {
+	struct tracer *tracer = user;
+
 	if (!link)
 		return -errno;
 	if (tracer->n_links == tracer->links_room) {
@@ -440,6 +473,8 @@ int tracer_attach(struct tracer *tracer, const volatile sig_atomic_t *stop)
 			attach_entry(tracer, &tracer->plan->entries[i]);
 		}
 	}
+	if (tracer->observers && observers_attach(tracer->observers, keep_link, tracer))
+		log_say("causes of delays are told in part: the kernel refused some of what would watch the CPUs");
 	tracer->skel->bss->enabled = true;
 	return tracer->n_attached ? 0 : -ENOENT;
 }
@@ -467,9 +502,11 @@ void tracer_free(struct tracer *tracer)
 	if (tracer->skel && tracer->links)
 		tracer_detach(tracer);
 	source_ring_free(tracer->source);
+	shelves_unmap(tracer);
 	for (cpu = 0; tracer->ring_fds && cpu < tracer->n_cpus; cpu++)
 		if (tracer->ring_fds[cpu] >= 0)
 			close(tracer->ring_fds[cpu]);
+	observers_free(tracer->observers);
 	nettrace_bpf__destroy(tracer->skel);
 	free(tracer->ring_fds);
 	free(tracer->links);

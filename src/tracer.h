@@ -11,6 +11,7 @@
 #include "options.h"
 #include "probe_plan.h"
 #include "source_ring.h"
+#include "track_abi.h"
 
 struct tracer;
 
@@ -68,9 +69,10 @@ int tracer_symbol(const struct tracer *tracer, u64 address, char *text, size_t s
 
 /*
  * With --min-latency, after tracer_stop(): hand on what is kept back of journeys that are under way for so long by now.
- * *ret_fast: how many were faster, and stayed in the kernel. 0 or negative errno, also of on_record.
+ * Counts those that were faster and stayed there, and those that were not kept back. 0 or negative errno, also of on_record.
  */
-int tracer_drain_shelves(struct tracer *tracer, source_record_fn on_record, void *user, u64 *ret_fast);
+int tracer_drain_shelves(struct tracer *tracer, source_record_fn on_record, void *user,
+			 struct nt_shelf_counts *ret_counts);
 
 /* Totals so far. Cheap enough for once a second. */
 void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_losses);

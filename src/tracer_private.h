@@ -6,6 +6,7 @@
 #include "tracer.h"
 
 #include "bpf_objects.h"
+#include "observers.h"
 
 struct tracer {
 	const struct probe_plan *plan;
@@ -18,9 +19,20 @@ struct tracer {
 	u64 min_latency_ns; /* for which the kernel side keeps records back; 0: it does not */
 	bool misses_counted;
 	int symbol_fd; /* of the program that names addresses, negative: the kernel does not have what it needs */
+	struct nt_shelf *shelves; /* of the kernel side; NULL without min_latency_ns */
 	size_t ring_bytes;
 	int *ring_fds;
 	struct source_ring *source;
+	struct observers *observers; /* NULL: causes of delays are not looked for */
 };
+
+/* 0 or negative errno; nothing to do without --min-latency. */
+int shelves_map(struct tracer *tracer);
+void shelves_unmap(struct tracer *tracer);
+
+/*
+ * Hand on what waits of a journey that is given up, and empty its shelf. 0 or negative errno, also of on_record.
+ */
+int shelves_hand_on(struct tracer *tracer, u32 id, source_record_fn on_record, void *user);
 
 #endif

@@ -53,7 +53,7 @@ refuses 'an unknown context' "$journey | .events[0].context = \"process\""
 refuses 'an address that is a number' "$journey | .skb = 1"
 refuses 'a time in seconds' "$journey | .start_ns = 1.5"
 refuses 'a negative span' "$journey | .total_ns = -1"
-refuses 'an unknown cause' "$journey | .delays = [{stage: \"qdisc\", cause: \"weather\", delay_ns: 1}]"
+refuses 'an unknown cause' "$journey | .delays = [{stage: \"qdisc\", cause: \"weather\", delay_ns: 1, low_ns: 1, high_ns: 1, bound: \"exact\", cpu: 0, incident: null, text: \"rain\"}]"
 refuses 'an unknown type' "$journey | .type = \"packet\""
 refuses 'a line that is no object' '[1]'
 printf '{"type":"start","type":"start"}\n' >"$scratch/wrong.jsonl"
@@ -61,6 +61,6 @@ check 'a member twice is refused' eval "! valid '$scratch/wrong.jsonl' >/dev/nul
 printf '{"type":"summary\xff"}\n' >"$scratch/wrong.jsonl"
 check 'bytes that are not UTF-8 are refused' eval "! valid '$scratch/wrong.jsonl' >/dev/null"
 
-wants 'an incident' '{"type":"incident","id":2,"cause":"irqs_off","cpu":3,"start_ns":1,"end_ns":9,"low_ns":7,"high_ns":8,"packets":8,"culprit":{"pid":1234,"comm":"kworker/3:1","function":"culprit_irqoff","stack":["culprit_irqoff+0x4b"]}}'
-wants 'delays' "$(jq -c "$journey"' | .before = {delay_ns: 8, low_ns: 7, high_ns: 8, bound: "upper", cause: "irqs_off", cpu: 3, incident: 2}
-	| .delays = [{stage: "qdisc", cause: "qdisc_shaper", delay_ns: 100200000}]' "$lines" | head -n 1)"
+wants 'an incident' '{"type":"incident","id":2,"cause":"irqs_off","cpu":3,"start_ns":1,"end_ns":9,"low_ns":7,"high_ns":8,"packets":8,"delays_ns":[8,7],"bound":"exact","culprit":{"pid":1234,"comm":"kworker/3:1","function":"culprit_irqoff","stack":["culprit_irqoff+0x4b"]},"text":"interrupts off"}'
+wants 'delays' "$(jq -c "$journey"' | .before = {delay_ns: 8, low_ns: 7, high_ns: 8, bound: "upper", cause: "irqs_off", cpu: 3, incident: 2, text: "interrupts off"}
+	| .delays = [{stage: "qdisc", cause: "qdisc_shaper", delay_ns: 100200000, low_ns: 100200000, high_ns: 100200000, bound: "exact", cpu: null, incident: null, text: "qdisc tbf 1: let it go later"}]' "$lines" | head -n 1)"

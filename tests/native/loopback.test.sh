@@ -32,7 +32,7 @@ equal 'requests consumed and replies delivered' 4 \
 	"$(($(count_blocks request '' '' 127.0.0.1 127.0.0.1 consumed) + $(count_blocks reply '' '' 127.0.0.1 127.0.0.1 delivered)))"
 check 'request and reply of an echo' eval "(( \$(count_blocks request) == 2 && \$(count_blocks reply) == 2 ))"
 check 'readiness and totals' grep -qE "^nettrace: 4 journeys \(0 incomplete\), [0-9]+ events, lost: ring 0, map 0, id 0, " "$scratch/out.err"
-check 'one readiness line' eval "[[ \$(wc -l <'$scratch/out.err') == 2 && \$(head -n 1 '$scratch/out.err') =~ \$readiness_regex ]]"
+check 'one readiness line' eval "[[ \$(said '$scratch/out.err' | wc -l) == 2 && \$(head -n 1 '$scratch/out.err') =~ \$readiness_regex ]]"
 
 # trace_pings OUT OPTION...: the packets of two pings, until four are over. Nobody else pings that address.
 trace_pings() {

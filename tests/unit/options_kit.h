@@ -23,7 +23,7 @@
 /* Parse a command line whose words are separated by single spaces; "%" stands for an empty word. */
 static inline int parse(const char *line, struct options *options, char error[256])
 {
-	static char copy[9500]; /* options point into it */
+	static char copy[OPTIONS_NAMES_MAX * 130]; /* options point into it */
 	char *argv[WORDS_MAX] = {(char[]){"nettrace"}};
 	int argc = 1;
 

@@ -147,14 +147,18 @@ static inline void parse_options(struct parsed *block, const u8 *at, const u8 *e
 	}
 }
 
-/* Every text there is has to be valid UTF-8: here it is ASCII without control characters. */
+/* Every text there is has to be valid UTF-8: here it is ASCII without control characters, but for our own ≤ and –. */
 static inline void check_text(const struct parsed *block, const struct option *option)
 {
 	bool text = option->code == 1 || (block->type == SHB && option->code <= 4) ||
 		    (block->type == IDB && option->code <= 3);
 
-	for (size_t i = 0; text && i < option->size; i++)
-		assert_in_range(option->value[i], ' ', '~');
+	for (size_t i = 0; text && i < option->size; i++) {
+		if (i + 3 <= option->size && (!memcmp(option->value + i, "≤", 3) || !memcmp(option->value + i, "–", 3)))
+			i += 2;
+		else
+			assert_in_range(option->value[i], ' ', '~');
+	}
 }
 
 /* Close the output and read it back: it has bytes of 0, and may be longer than text. */

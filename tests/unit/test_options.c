@@ -57,6 +57,17 @@ static void flags_of_the_run(void **state)
 	assert_error("--basic --probes", "--probes and --basic exclude each other");
 }
 
+static void attribution(void **state)
+{
+	(void)state;
+	assert_false(accepted("").no_attribution);
+	assert_true(accepted("--no-attribution").no_attribution);
+	assert_true(accepted("").incident_min_ns == 0);
+	assert_true(accepted("--incident-min 1ms").incident_min_ns == 1000000);
+	assert_true(accepted("--incident-min 0.5").incident_min_ns == 500000000);
+	refuse("--incident-min", "is not a time from 1ms up such as 10ms or 0.5s", "0", "999us", "x", "%", "-1s");
+}
+
 static void buffers(void **state)
 {
 	(void)state;
@@ -73,7 +84,7 @@ static void buffers(void **state)
 
 static void names_of_probes(void **state)
 {
-	char line[9000] = "--probe ", name[129];
+	char line[OPTIONS_NAMES_MAX * 129] = "--probe ", name[129];
 
 	(void)state;
 	assert_string_equal(accepted("--probe tcp_v4_rcv,_x9").probe_add, "tcp_v4_rcv,_x9");
@@ -86,16 +97,16 @@ static void names_of_probes(void **state)
 	assert_error("--probe a --backend tracepoint",
 		     "--probe adds functions, which --backend tracepoint cannot trace");
 	accepted("--exclude a --backend tracepoint");
-	/* 64 names, each as long as may be */
+	/* as many names as may be, each as long as may be */
 	memset(name, 'n', 127);
-	for (int i = 0; i < 64; i++)
-		sprintf(line + strlen(line), "%s%.125s%02d", i ? "," : "", name, i);
+	for (int i = 0; i < OPTIONS_NAMES_MAX; i++)
+		sprintf(line + strlen(line), "%s%.124s%03d", i ? "," : "", name, i);
 	accepted(line);
 	strcat(line, ",a");
 	assert_true(strlen(line) < sizeof(line));
 	assert_error(line,
 		     "--probe: 'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn' "
-		     "is more than 64 names");
+		     "is more than 256 names");
 	snprintf(line, sizeof(line), "--probe %.127sn", name);
 	assert_error(line,
 		     "--probe: 'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn' "
@@ -277,7 +288,7 @@ static void rotation(void **state)
 static void unavailable(void **state)
 {
 	static const char *const names[] = {
-		"--incident-min", "--no-attribution", "--diag", "--drop",
+		"--diag", "--drop",
 		"--latency",	 "--sock",	   "--rtt",	       "--monitor", "--func-stats"};
 	char line[64], expected[128];
 
@@ -310,7 +321,7 @@ static void mistyped(void **state)
 	assert_error("--=1", "-- is not an option");
 	assert_error("--se\x1b[1m", "--se?[1m is not an option");
 	assert_error("--n",
-		     "--n is ambiguous: --netns, --netns-current, --no-attribution, --no-color");
+		     "--n is ambiguous: --netns, --netns-current, --no-color, --no-attribution");
 	assert_error("--probe", "--probe needs a value: --probe NAME,...");
 	assert_error("--prob a", "--prob is ambiguous: --probe, --probes");
 	assert_error("-s", "-s needs a value: -s ADDR[/N]");
@@ -399,6 +410,7 @@ int main(void)
 		cmocka_unit_test(no_options),
 		cmocka_unit_test(no_argv),
 		cmocka_unit_test(flags_of_the_run),
+		cmocka_unit_test(attribution),
 		cmocka_unit_test(buffers),
 		cmocka_unit_test(names_of_probes),
 		cmocka_unit_test(spaces_are_not_numbers),

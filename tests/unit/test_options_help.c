@@ -29,7 +29,7 @@ static void help_fits_a_screen(void **state)
 		assert_true(line[length - 1] != ' ');
 		line += length + 1;
 	}
-	assert_in_range(lines, 10, 34);
+	assert_in_range(lines, 10, 36);
 	assert_ptr_equal(options_help(), options_help());
 }
 

@@ -15,7 +15,7 @@
 #define ALL_FLAGS                                                                      \
 	(NT_P_START | NT_P_FRESH | NT_P_END | NT_P_SEEK | NT_P_CLONES | NT_P_REHEADS | \
 	 NT_P_AT_DATA | NT_P_NO_DEV | NT_P_TASK | NT_P_CUTS | NT_P_TCP | \
-	 NT_P_UDP | NT_P_ICMP | NT_P_REWRITES)
+	 NT_P_UDP | NT_P_ICMP | NT_P_REWRITES | NT_P_READS | NT_P_QUEUES)
 
 static void known_rows(void **state)
 {

@@ -112,6 +112,8 @@ static void outcome(void **state)
 	struct journey_note hook_note = {.type = NT_ANNO_HOOK, .payload = &hook};
 	struct journey_note note = {.type = NT_ANNO_DROP, .payload = &drop, .next = &hook_note};
 	struct journey_event event = {.ts_ns = START_NS, .probe = P(kfree_skb), .snapshot = &raw, .notes = &note};
+	struct nt_blocked blocked = {.cause = NT_CAUSE_LONG_SOFTIRQ, .number = 1};
+	struct journey_delay delay = {.delay_ns = 20000000, .cause = NT_CAUSE_UNKNOWN, .cpu = 2, .blocked = &blocked};
 	struct journey journey = make(1, &event, 1);
 
 	(void)state;
@@ -127,6 +129,10 @@ static void outcome(void **state)
 	journey.merged_into.id = 4;
 	journey.part_of.id = 5;
 	journey.retransmit_of.id = 6;
+	journey.before = delay;
+	journey.before.upper = true;
+	journey.delays = &delay;
+	journey.n_delays = 1;
 	render_pcapng.journey(render, &journey);
 	assert_int_equal(parse(NULL), 4);
 	assert_comment(&blocks[2], "note: reason: NETFILTER_DROP, at: nf_hook_slow+0x96");
@@ -139,6 +145,8 @@ static void outcome(void **state)
 	assert_comment(&blocks[3], "merged into: journey 4");
 	assert_comment(&blocks[3], "part of: journey 5");
 	assert_comment(&blocks[3], "retransmission of: journey 6");
+	assert_comment(&blocks[3], "before the stack: ≤ 20.000 ms on cpu 2: softirq TIMER");
+	assert_true(begins(&blocks[3], "waited in "));
 	assert_comment(&blocks[3], "segments: 3");
 	assert_comment(&blocks[3], "vlan: 42");
 }

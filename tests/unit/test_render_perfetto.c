@@ -384,6 +384,41 @@ static void test_notes(void **state)
 	release();
 }
 
+/* A slice for the incident on a track of its own, and one before the packet that it held. */
+static void test_incident(void **state)
+{
+	struct nt_blocked blocked = {.cause = NT_CAUSE_LONG_SOFTIRQ, .number = 1, .cpu = 3, .start_lo_ns = SEC,
+				     .start_hi_ns = SEC, .end_ns = SEC + 30};
+	struct incident incident = {.id = 1, .packets = 1, .longest_ns = 20, .blocked = &blocked};
+	struct journey_event event = AT(40, ip_rcv, 1, 0);
+	struct journey_delay delay = {.delay_ns = 20, .blocked = &blocked};
+	struct nt_flow flow = {0};
+	struct journey journey = {.id = 5, .start_ns = SEC + 40, .end_ns = SEC + 40, .events = &event, .n_events = 1,
+				  .flows = &flow, .n_flows = 1, .before = delay, .delays = &delay, .n_delays = 1};
+	unsigned int n_incidents = 0, n_before = 0;
+
+	(void)state;
+	open_trace();
+	(render->format->journey)(render, &journey);
+	(render->format->incident)(render, &incident);
+	close_and_check();
+	for (size_t i = 0; i < n_sorted; i++) {
+		const event_t *told = sorted[i].packet->track_event;
+
+		if (told->type == END || !told->name)
+			continue;
+		if (!strcmp(told->name, "softirq TIMER") && sorted[i].packet->timestamp == SEC) {
+			n_incidents++;
+			assert_int_equal(note_of(told, "packets held")->uint_value, 1);
+		}
+		if (!strcmp(told->name, "before the stack: softirq TIMER") && sorted[i].packet->timestamp == SEC + 20)
+			n_before++;
+	}
+	assert_int_equal(n_incidents, 1);
+	assert_int_equal(n_before, 1);
+	release();
+}
+
 static u64 random_state;
 
 static u32 pick(u32 below)
@@ -475,7 +510,7 @@ static int leave_sample(const char *to)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_steered_and_cloned), test(test_stages), test(test_notes),
+		test(test_steered_and_cloned), test(test_stages), test(test_notes), test(test_incident),
 		test(test_any), test(test_late), test(test_names),
 	};
 

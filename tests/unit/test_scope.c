@@ -129,6 +129,12 @@ static void long_enough(void **state)
 	assert_false(wants(made));
 	made->journey.end_ns = 6000;
 	assert_true(wants(made));
+	/* before it existed it waited, too */
+	made->journey.end_ns = 5400;
+	made->journey.before.delay_ns = 600;
+	assert_true(wants(made));
+	made->journey.before.delay_ns = 599;
+	assert_false(wants(made));
 	/* its end was not seen: nobody knows */
 	made->journey.end_ns = 5001;
 	made->journey.incomplete = true;

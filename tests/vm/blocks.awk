@@ -9,11 +9,11 @@
 #   bad    LINE REASON TEXT                                         for each violation of the rules below
 #   sum    BLOCKS EVENTS INCOMPLETE                                 at the end
 #
-# The rules: only headers, events, footers and blank lines occur; the packet is one of the forms below; within a
-# block every line names the same packet, whose addresses and ports may change only with -v changes=nat, and which may be
-# carried in another with -v changes=tunnel; time never runs
-# backwards; each span is the time since the event before, and the total that from first to last; exactly one outcome;
-# the block says that it is incomplete if and only if its outcome says so, or that it was evicted.
+# The rules: only headers, events, footers, delays, incidents and blank lines occur; the packet is one of the forms
+# below; within a block every line names the same packet, whose addresses and ports may change only with -v changes=nat,
+# and which may be carried in another with -v changes=tunnel; time never runs backwards; each span is the time since the
+# event before, and the total that from first to last; a delay is within its bounds; exactly one outcome; the block says
+# that it is incomplete if and only if its outcome says so, or that it was evicted.
 
 function bad(reason, text) { printf "bad\t%d\t%s\t%s\n", NR, reason, text == "" ? $0 : text }
 
@@ -31,6 +31,23 @@ function microseconds(text, part, unit, digits, step) {
 	for (step = unit; digits > 0; digits--) step /= 10
 	tolerance = 1 + step + 0.001
 	return part[1] * unit
+}
+
+# What follows "before the stack: " or "waited in STAGE: ", and what an incident's line says of the time.
+function delay(text, part) {
+	if (text !~ /s\)?( on cpu [0-9]+)?: [a-z]/) {
+		bad("a delay without a cause")
+		return
+	}
+	sub(/( on cpu [0-9]+)?: .*$/, "", text)
+	sub(/^≤ /, "", text)
+	if (!match(text, / \(.*\)$/)) {
+		microseconds(text)
+		return
+	}
+	split(substr(text, RSTART + 2, RLENGTH - 3), part, "–")
+	text = microseconds(substr(text, 1, RSTART - 1))
+	if (microseconds(part[1]) > text || microseconds(part[2]) < text) bad("a delay beyond its bounds")
 }
 
 function is_address(text) { return text ~ /^[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]$/ }
@@ -134,6 +151,12 @@ function event(  line, stamp, name, rest, span, t, dot) {
 	functions = functions (functions == "" ? "" : " ") name
 }
 
+/^\*+ incident [0-9]+ \*+$/ { end_block(); incident = 1; next }
+incident {
+	if (/^$/) incident = 0
+	else if (!/^(\[[0-9.]+\] cpu [0-9]+ was blocked for |stack: |packets held: [0-9]+, for )/) bad("not of an incident")
+	next
+}
 /^\*+ / {
 	end_block()
 	if ($0 !~ /^\*\*\*\*\*\*\*\*\*\*\*\*\*\*\*\*\* [0-9a-f,]+ \*\*\*\*\*\*\*\*\*\*\*\*\*\*\*$/) bad("not a header")
@@ -150,6 +173,16 @@ function event(  line, stamp, name, rest, span, t, dot) {
 }
 /^\[[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\] / { event(); next }
 /^$/ { end_block(); next }
+inside && /^before the stack: / {
+	if (events) bad("before the stack, but behind events")
+	delay(substr($0, 19))
+	next
+}
+inside && /^waited in [a-zA-Z -]+: / {
+	if (outcome == "" || footers != "") bad("a delay that does not follow the total")
+	delay(substr($0, index($0, ": ") + 2))
+	next
+}
 inside && /^[a-z][a-z ]*: / {
 	if (!events) bad("a footer before the events")
 	# Whoever greps for a function must not find a footer.

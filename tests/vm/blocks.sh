@@ -110,7 +110,9 @@ readiness_regex='^nettrace: tracing, (kprobe-multi|fentry|kprobe|tracepoint) bac
 # check_stderr NAME FILE JOURNEYS EVENTS INCOMPLETE: and nothing was lost, as far as the kernel can tell.
 check_stderr() {
 	local totals="nettrace: $3 journeys ($5 incomplete), $4 events, lost: ring 0, map 0, id 0, recursion "
-	if [[ $(wc -l <"$2") == 2 && $(head -n 1 "$2") =~ $readiness_regex && $(tail -n 1 "$2") =~ ^"$totals"(0|unknown)$ ]]; then
+	local -a lines
+	mapfile -t lines < <(said "$2")
+	if [[ ${#lines[@]} == 2 && ${lines[0]} =~ $readiness_regex && ${lines[1]} =~ ^"$totals"(0|unknown)$ ]]; then
 		ok "$1"
 	else
 		not_ok "$1" "wanted: readiness, then $totals" "got:" "$(head -n 20 "$2")"

@@ -69,7 +69,7 @@ ends_clean_early() {
 	start_nettrace "$scratch/out" -p icmp || return
 	kill -TERM "$nettrace_pid"
 	wait_nettrace 20
-	equal 'SIGTERM ends with status 0 and the totals' '0 2' "$nettrace_status $(wc -l <"$scratch/out.err")"
+	equal 'SIGTERM ends with status 0 and the totals' '0 2' "$nettrace_status $(said "$scratch/out.err" | wc -l)"
 	check_clean 'after SIGTERM'
 }
 
@@ -120,7 +120,7 @@ closed_pipe() {
 	fi
 	wait "$pipeline_pid"
 	check '| head -1 gets the header' grep -qxE '\*{17} [0-9a-f,]+ \*{15}' "$scratch/head"
-	if [[ $(wc -l <"$scratch/head.err") == 1 && $(<"$scratch/head.err") =~ $readiness_regex ]]; then
+	if [[ $(said "$scratch/head.err" | wc -l) == 1 && $(said "$scratch/head.err") =~ $readiness_regex ]]; then
 		ok '| head -1: stderr has the readiness line only'
 	else
 		not_ok '| head -1: stderr has the readiness line only' "$(<"$scratch/head.err")"

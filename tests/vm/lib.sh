@@ -100,6 +100,7 @@ topology_down() {
 launch_nettrace() {
 	nettrace_out=$1 nettrace_status=''
 	shift
+	: >"$nettrace_out.err" # what an earlier one wrote there would be taken for this one's before it has begun
 	# Without job control bash lets background commands ignore SIGINT.
 	# shellcheck disable=SC2086 # $nettrace_within: a command around it, in words
 	env --default-signal=INT,QUIT ${nettrace_within:-} "$nettrace" "$@" >"$nettrace_out" 2>"$nettrace_out.err" </dev/null &
@@ -181,3 +182,7 @@ stop_nettrace() {
 	kill -INT "$nettrace_pid" 2>/dev/null
 	wait_nettrace 60
 }
+
+# said FILE: what nettrace wrote on stderr but for incidents: a virtual machine's CPUs are stopped when the host has
+# other work, and nettrace tells that in any test.
+said() { grep -vE '^nettrace: incident [0-9]+: ' "$1"; }

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Observers of each CPU: times in which it did no network work, and who is to blame. What is noticed:
+ *
+ *   interrupts off   an hrtimer expires late, and there was no sign of life since it should have
+ *   long interrupt   between the entry and the exit of its handler
+ *   long timer       between the entry and the exit of an hrtimer's callback
+ *   long softirq     between the entry and the exit of one that is not NET_RX
+ *   softirqs off     between the first raise of NET_RX and its entry
+ *   napi thread      between its wakeup and its running
+ *
+ * They can lie in each other. What is told of the inner one is no blockage of the outer one's own.
+ */
+#include "cpu.bpf.h"
+#include "event.h"
+#include "percpu.bpf.h"
+#include "read.bpf.h"
+#include "ring.bpf.h"
+#include "track_abi.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define NET_RX_SOFTIRQ 3 /* include/linux/interrupt.h */
+#define HRTIMER_BASE_MONOTONIC 0
+#define HRTIMER_BASE_MONOTONIC_SOFT 4 /* from here on they expire in a softirq */
+#define OPCODE_STI 0xfb
+#define OPCODE_POPF 0x9d
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct irqaction {
+	void *handler;
+	const char *name;
+};
+
+struct timerqueue_node {
+	s64 expires;
+};
+
+struct hrtimer_clock_base {
+	unsigned int index;
+};
+
+struct hrtimer {
+	struct timerqueue_node node;
+	void *function;
+	struct hrtimer_clock_base *base;
+};
+
+struct napi_struct {
+	unsigned int napi_id;
+};
+
+struct task_struct___v5_13 {
+	long state;
+};
+
+#pragma clang attribute pop
+
+/* Registers that the interrupt under way has saved (set_irq_regs). */
+const volatile u64 address_of_irq_regs = 0;
+
+/* Which /proc/PID is ksoftirqd of a CPU; filled by userspace, 0 if unknown. */
+u32 ksoftirqd[NT_MAX_CPUS] = {};
+
+/* Interrupts were on a moment ago. Signs after a long silence do not hide it: several interrupts wait for its end. */
+static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
+{
+	if (now_ns - cpu->alive_ns >= NT_BLOCKED_MIN_NS) {
+		cpu->gap_from_ns = cpu->alive_ns;
+		cpu->gap_to_ns = now_ns;
+	}
+	cpu->alive_ns = now_ns;
+}
+
+/* What is told is complete but for the culprit. NULL if there is no room. */
+static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum nt_cause cause, u64 start_lo_ns,
+							u64 start_hi_ns, u64 end_ns, u64 own_ns)
+{
+	void *ring = ring_here();
+	struct nt_blocked *record = ring ? bpf_ringbuf_reserve(ring, sizeof(*record), 0) : NULL;
+
+	cpu->blocked_start_ns = start_lo_ns;
+	cpu->blocked_end_ns = end_ns;
+	cpu->told_ns += own_ns;
+	if (!record) {
+		cpu->lost++;
+		return NULL;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	record->ev.ts_ns = bpf_ktime_get_ns(); /* after the reservation, as all records (emit.bpf.h) */
+	record->ev.kind = NT_BLOCKED;
+	record->start_lo_ns = start_lo_ns;
+	record->start_hi_ns = start_hi_ns;
+	record->end_ns = end_ns;
+	record->own_ns = own_ns;
+	record->cpu = bpf_get_smp_processor_id();
+	record->cause = cause;
+	record->softirq = cpu->softirq;
+	return record;
+}
+
+static __always_inline void blame_task(void *ctx, struct nt_blocked *record)
+{
+	record->pid = bpf_get_current_pid_tgid() >> 32;
+	record->flags |= (u32)bpf_get_current_pid_tgid() ? 0 : NT_B_IDLE;
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	bpf_get_stack(ctx, record->frames, sizeof(record->frames), 0);
+}
+
+/*
+ * Does the instruction before this one switch interrupts on? popf does so at its end, sti one instruction later
+ * (Intel SDM, volume 2B, STI), of which x86 has none longer than 15 bytes. Elsewhere it is not known.
+ */
+static __always_inline bool follows_enabling(u64 ip)
+{
+	u8 code[16];
+	u32 i;
+
+	if (bpf_probe_read_kernel(code, sizeof(code), (void *)(ip - sizeof(code))))
+		return false;
+	if (code[15] == OPCODE_POPF)
+		return true;
+#pragma unroll
+	for (i = 0; i < sizeof(code); i++)
+		if (code[i] == OPCODE_STI)
+			return true;
+	return false;
+}
+
+/*
+ * What the interrupt came upon. A CPU that its host did not let run stands somewhere, too, and whoever is there is
+ * innocent: one that kept interrupts off has just switched them on.
+ */
+static __always_inline void look_at_interrupted(struct nt_blocked *record)
+{
+	u64 where = per_cpu_address(record->cpu, address_of_irq_regs);
+	struct pt_regs *regs;
+	u64 ip = 0;
+
+	regs = where ? (void *)read_u64(where) : NULL;
+	if (!regs || bpf_probe_read_kernel(&ip, sizeof(ip), &regs->ip) || !ip)
+		return;
+	record->flags |= NT_B_REGS;
+	if ((s64)ip > 0)
+		record->flags |= NT_B_USER;
+	else if (follows_enabling(ip))
+		record->flags |= NT_B_ENABLED;
+}
+
+/*
+ * A timer that should have expired at `expires_ns`, and does only now. Who arms one whose time has passed has
+ * given a sign of life since then.
+ */
+static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expires_ns, u64 now_ns)
+{
+	struct nt_blocked *record;
+	u64 alive_ns = cpu->alive_ns;
+
+	if ((s64)(now_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS || expires_ns <= cpu->blocked_end_ns)
+		return;
+	if (alive_ns > expires_ns && now_ns - cpu->gap_to_ns < NT_BLOCKED_MIN_NS)
+		alive_ns = cpu->gap_from_ns;
+	if (alive_ns < cpu->blocked_end_ns)
+		alive_ns = cpu->blocked_end_ns;
+	if (!alive_ns || alive_ns > expires_ns)
+		return;
+	record = blocked_begin(cpu, NT_CAUSE_IRQS_OFF, alive_ns, expires_ns, now_ns, now_ns - alive_ns);
+	if (!record)
+		return;
+	blame_task(ctx, record);
+	look_at_interrupted(record);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/* void hrtimer_expire_entry(struct hrtimer *timer, ktime_t now): until 6.12 a pointer to now */
+SEC("raw_tp/hrtimer_expire_entry") int cpu_timer_entry(u64 *ctx)
+{
+	struct hrtimer *timer = (void *)ctx[0];
+	u32 index = READ(timer, base, index);
+	u64 now_ns = bpf_ktime_get_ns();
+	struct nt_cpu *cpu = cpu_here();
+	struct nt_timer_run *run;
+
+	if (!cpu)
+		return 0;
+	if (index == HRTIMER_BASE_MONOTONIC)
+		late_timer(ctx, cpu, READ(timer, node.expires), now_ns);
+	if (index < HRTIMER_BASE_MONOTONIC_SOFT)
+		sign_of_life(cpu, now_ns);
+	run = index < HRTIMER_BASE_MONOTONIC_SOFT ? &cpu->timers[0] : &cpu->timers[1];
+	run->timer = (u64)timer;
+	run->function = READ_ADDRESS(timer, function);
+	run->start_ns = now_ns;
+	run->told_ns = cpu->told_ns;
+	return 0;
+}
+
+/* The end of what began then, while so much had been told; NULL if too little of it is left that others are not to blame for. */
+static __always_inline struct nt_blocked *took_long(struct nt_cpu *cpu, enum nt_cause cause, u64 start_ns, u64 told_ns,
+						    u64 now_ns)
+{
+	u64 own_ns = now_ns - start_ns - (cpu->told_ns - told_ns);
+
+	if (!start_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
+		return NULL;
+	return blocked_begin(cpu, cause, start_ns, start_ns, now_ns, own_ns);
+}
+
+static __always_inline void end_timer(struct nt_cpu *cpu, struct nt_timer_run *run, u64 now_ns)
+{
+	struct nt_blocked *record = took_long(cpu, NT_CAUSE_LONG_TIMER, run->start_ns, run->told_ns, now_ns);
+
+	run->timer = 0;
+	if (!record)
+		return;
+	record->function = run->function;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+SEC("raw_tp/hrtimer_expire_exit") int cpu_timer_exit(u64 *ctx)
+{
+	u64 timer = ctx[0], now_ns = bpf_ktime_get_ns();
+	struct nt_cpu *cpu = cpu_here();
+
+	if (!cpu || !timer)
+		return 0;
+	if (cpu->timers[0].timer == timer)
+		end_timer(cpu, &cpu->timers[0], now_ns);
+	else if (cpu->timers[1].timer == timer)
+		end_timer(cpu, &cpu->timers[1], now_ns);
+	return 0;
+}
+
+SEC("raw_tp/irq_handler_entry") int cpu_irq_entry(u64 *ctx)
+{
+	struct nt_cpu *cpu = cpu_here();
+	u64 now_ns = bpf_ktime_get_ns();
+
+	(void)ctx;
+	if (!cpu)
+		return 0;
+	sign_of_life(cpu, now_ns);
+	cpu->irq_ns = now_ns;
+	return 0;
+}
+
+/* void irq_handler_exit(int irq, struct irqaction *action, int ret) */
+SEC("raw_tp/irq_handler_exit") int cpu_irq_exit(u64 *ctx)
+{
+	struct irqaction *action = (void *)ctx[1];
+	struct nt_cpu *cpu = cpu_here();
+	u64 now_ns = bpf_ktime_get_ns();
+	struct nt_blocked *record;
+
+	if (!cpu)
+		return 0;
+	record = took_long(cpu, NT_CAUSE_LONG_IRQ, cpu->irq_ns, cpu->told_ns, now_ns);
+	if (!record)
+		return 0;
+	record->number = (u16)ctx[0];
+	record->function = READ_ADDRESS(action, handler);
+	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), (void *)READ_ADDRESS(action, name));
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+SEC("raw_tp/softirq_raise") int cpu_softirq_raise(u64 *ctx)
+{
+	struct nt_cpu *cpu;
+
+	if ((u32)ctx[0] != NET_RX_SOFTIRQ)
+		return 0;
+	cpu = cpu_here();
+	if (!cpu || cpu->raised_ns)
+		return 0;
+	cpu->raised_ns = bpf_ktime_get_ns();
+	cpu->raised_told_ns = cpu->told_ns;
+	cpu->raised_on_ns = cpu->softirqs_on_ns;
+	cpu->raised_on_told_ns = cpu->softirqs_on_told_ns;
+	return 0;
+}
+
+static __always_inline u64 later(u64 a, u64 b)
+{
+	return a > b ? a : b;
+}
+
+/* Something was ready to run since then, and others ran: which of them did for longest, if that is more than *longest_ns. */
+static __always_inline void blame_run(const struct nt_cpu *cpu, u64 ready_ns, u64 *longest_ns, u32 *ret_pid, char *ret_comm)
+{
+	u32 i;
+
+#pragma unroll
+	for (i = 0; i < NT_RUNS; i++) {
+		const struct nt_run *run = &cpu->runs[i];
+		u64 from_ns = later(ready_ns, run->from_ns);
+
+		if (run->to_ns <= from_ns || run->to_ns - from_ns <= *longest_ns)
+			continue;
+		*longest_ns = run->to_ns - from_ns;
+		*ret_pid = run->pid;
+		__builtin_memcpy(ret_comm, run->comm, sizeof(run->comm));
+	}
+}
+
+static __always_inline bool in_ksoftirqd(void)
+{
+	u32 pid = (u32)bpf_get_current_pid_tgid();
+	u64 cpu = bpf_get_smp_processor_id();
+
+	if (!pid || cpu >= NT_MAX_CPUS)
+		return false;
+	barrier_var(cpu); /* as in per_cpu_address() */
+	return ksoftirqd[cpu & (NT_MAX_CPUS - 1)] == pid;
+}
+
+/*
+ * NET_RX was raised and did not begin for long, without what others in between were told for. Whoever has softirqs off
+ * had them off when it was raised, and not yet when the last one ended or tasks were switched.
+ */
+static __always_inline void late_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_ns)
+{
+	u64 on_ns = cpu->raised_on_ns, raised_ns = cpu->raised_ns, own_ns, longest_ns = 0;
+	struct nt_blocked *record;
+	enum nt_cause cause;
+
+	if (!raised_ns || (s64)(now_ns - raised_ns - (cpu->told_ns - cpu->raised_told_ns)) < (s64)NT_BLOCKED_MIN_NS)
+		return;
+	own_ns = now_ns - (on_ns ?: raised_ns) - (cpu->told_ns - (on_ns ? cpu->raised_on_told_ns : cpu->raised_told_ns));
+	cause = in_ksoftirqd() ? NT_CAUSE_KSOFTIRQD_STARVED : NT_CAUSE_SOFTIRQS_OFF;
+	record = blocked_begin(cpu, cause, on_ns ?: raised_ns, raised_ns, now_ns, own_ns);
+	if (!record)
+		return;
+	if (cause == NT_CAUSE_KSOFTIRQD_STARVED)
+		blame_run(cpu, raised_ns, &longest_ns, &record->pid, record->comm);
+	else
+		blame_task(ctx, record);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void softirqs_on(struct nt_cpu *cpu, u64 now_ns)
+{
+	cpu->softirqs_on_ns = now_ns;
+	cpu->softirqs_on_told_ns = cpu->told_ns;
+}
+
+SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
+{
+	struct nt_cpu *cpu = cpu_here();
+	u64 now_ns = bpf_ktime_get_ns();
+
+	if (!cpu)
+		return 0;
+	sign_of_life(cpu, now_ns);
+	cpu->softirq_ns = now_ns;
+	cpu->softirq_told_ns = cpu->told_ns;
+	cpu->softirq = (u32)ctx[0] + 1;
+	if ((u32)ctx[0] != NET_RX_SOFTIRQ)
+		return 0;
+	late_net_rx(ctx, cpu, now_ns);
+	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
+	cpu->raised_ns = 0;
+	return 0;
+}
+
+SEC("raw_tp/softirq_exit") int cpu_softirq_exit(u64 *ctx)
+{
+	struct nt_cpu *cpu = cpu_here();
+	u64 now_ns = bpf_ktime_get_ns();
+	struct nt_blocked *record;
+
+	if (!cpu)
+		return 0;
+	sign_of_life(cpu, now_ns);
+	softirqs_on(cpu, now_ns);
+	cpu->softirq = 0;
+	cpu->queueing = 0;
+	if ((u32)ctx[0] == NET_RX_SOFTIRQ) {
+		cpu->net_rx_raised_ns = 0;
+		return 0;
+	}
+	record = took_long(cpu, NT_CAUSE_LONG_SOFTIRQ, cpu->softirq_ns, cpu->softirq_told_ns, now_ns);
+	if (!record)
+		return 0;
+	record->number = (u16)ctx[0];
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* void sched_waking(struct task_struct *p): of one that sleeps; its state has to be one that this ends */
+SEC("raw_tp/sched_waking") int cpu_waking(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct nt_reader *reader;
+	struct nt_cpu *cpu = cpu_here();
+	u32 pid = READ(task, pid);
+
+	if (!cpu)
+		return 0;
+	reader = bpf_map_lookup_elem(&readers, &pid);
+	if (!reader && cpu->queueing) {
+		bpf_map_update_elem(&readers, &pid, (const void *)&new_reader, BPF_NOEXIST);
+		reader = bpf_map_lookup_elem(&readers, &pid);
+	}
+	if (!reader)
+		return 0;
+	reader->woken_ns = reader->ready_ns = bpf_ktime_get_ns();
+	reader->wait_from_ns = reader->wait_to_ns = 0;
+	return 0;
+}
+
+/* 5.14 (commit 2f064a59a11f) gave task_struct.state two underscores and 32 bits; what is beyond is of no interest. */
+static __always_inline u32 state_of(struct task_struct *task)
+{
+	struct task_struct___v5_13 *old = (void *)task;
+
+	return bpf_core_field_exists(task->__state) ? READ(task, __state) : (u32)READ(old, state);
+}
+
+static __always_inline struct nt_reader *reader_of(struct task_struct *task)
+{
+	u32 pid = READ(task, pid);
+
+	return pid ? bpf_map_lookup_elem(&readers, &pid) : NULL;
+}
+
+static __always_inline void reader_off(struct task_struct *task, struct nt_cpu *cpu, u64 now_ns)
+{
+	struct nt_reader *reader = reader_of(task);
+	u32 state;
+
+	if (!reader)
+		return;
+	state = state_of(task);
+	if (state)
+		reader->state = state;
+	else
+		reader->ready_ns = now_ns;
+	if (reader->is_napi)
+		cpu->thread_raised_ns = 0;
+}
+
+/* The poll that begins now had to wait for whoever ran instead. */
+static __always_inline void late_thread(struct nt_cpu *cpu, const struct nt_reader *reader, u64 now_ns)
+{
+	u64 ready_ns = reader->ready_ns, own_ns = now_ns - later(ready_ns, cpu->blocked_end_ns);
+	struct nt_blocked *record;
+
+	cpu->thread_raised_ns = ready_ns;
+	if (own_ns < NT_BLOCKED_MIN_NS) /* or it is told already: a NIC may have several threads */
+		return;
+	record = blocked_begin(cpu, NT_CAUSE_NAPI_THREAD_STARVED, ready_ns, ready_ns, now_ns, own_ns);
+	if (!record)
+		return;
+	record->pid = reader->before_pid;
+	__builtin_memcpy(record->comm, reader->before_comm, sizeof(record->comm));
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/* The task ran until now. */
+static __always_inline void note_run(struct nt_cpu *cpu, struct task_struct *task, u64 now_ns)
+{
+	u32 pid = READ(task, tgid);
+	struct nt_run *run;
+
+	if (!pid || now_ns - cpu->task_on_ns < NT_BLOCKED_MIN_NS)
+		return;
+	run = &cpu->runs[cpu->next_run % NT_RUNS];
+	cpu->next_run++;
+	run->from_ns = cpu->task_on_ns;
+	run->to_ns = now_ns;
+	run->pid = pid;
+	bpf_probe_read_kernel(run->comm, sizeof(run->comm), task->comm);
+}
+
+static __always_inline void reader_on(struct task_struct *task, struct task_struct *before, struct nt_cpu *cpu, u64 now_ns)
+{
+	struct nt_reader *reader = reader_of(task);
+	u64 ready_ns;
+
+	if (!reader || !reader->ready_ns)
+		return;
+	ready_ns = reader->ready_ns;
+	if (now_ns - ready_ns <= reader->wait_to_ns - reader->wait_from_ns)
+		return;
+	reader->wait_from_ns = ready_ns;
+	reader->wait_to_ns = now_ns;
+	reader->before_ns = now_ns - later(ready_ns, cpu->task_on_ns);
+	reader->before_pid = READ(before, tgid);
+	bpf_probe_read_kernel(reader->before_comm, sizeof(reader->before_comm), before->comm);
+	blame_run(cpu, ready_ns, &reader->before_ns, &reader->before_pid, reader->before_comm);
+	if (reader->is_napi)
+		late_thread(cpu, reader, now_ns);
+}
+
+/* void sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state since 5.18) */
+SEC("raw_tp/sched_switch") int cpu_switch(u64 *ctx)
+{
+	struct nt_cpu *cpu = cpu_here();
+	u64 now_ns = bpf_ktime_get_ns();
+
+	if (!cpu)
+		return 0;
+	sign_of_life(cpu, now_ns);
+	softirqs_on(cpu, now_ns);
+	cpu->queueing = 0;
+	reader_off((void *)ctx[1], cpu, now_ns);
+	reader_on((void *)ctx[2], (void *)ctx[1], cpu, now_ns);
+	note_run(cpu, (void *)ctx[1], now_ns);
+	cpu->task_on_ns = now_ns;
+	return 0;
+}
+
+static __always_inline bool in_napi_thread(const struct nt_cpu *cpu)
+{
+	char comm[16] = "";
+
+	if (cpu->softirq || bpf_get_current_comm(comm, sizeof(comm)))
+		return false;
+	return comm[0] == 'n' && comm[1] == 'a' && comm[2] == 'p' && comm[3] == 'i' && comm[4] == '/';
+}
+
+static __always_inline void learn_napi_thread(void)
+{
+	u32 pid = (u32)bpf_get_current_pid_tgid();
+	struct nt_reader *reader = bpf_map_lookup_elem(&readers, &pid);
+
+	if (!reader) {
+		bpf_map_update_elem(&readers, &pid, (const void *)&new_reader, BPF_NOEXIST);
+		reader = bpf_map_lookup_elem(&readers, &pid);
+	}
+	if (reader)
+		reader->is_napi = 1;
+}
+
+/* void napi_poll(struct napi_struct *napi, int work, int budget), at the end of a poll */
+SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
+{
+	struct napi_struct *napi = (void *)ctx[0];
+	struct nt_cpu *cpu;
+	u32 id;
+
+	cpu = cpu_here();
+	if (!cpu)
+		return 0;
+	if (in_napi_thread(cpu))
+		learn_napi_thread();
+	if ((int)ctx[1] >= (int)ctx[2])
+		return 0;
+	id = bpf_core_field_exists(napi->napi_id) ? READ(napi, napi_id) : 0;
+	cpu->napis[id % NT_NAPIS].id = id;
+	cpu->napis[id % NT_NAPIS].drained_ns = bpf_ktime_get_ns();
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the observers of a CPU (bpf/delay.bpf.c) keep for the tracing programs. */
+#ifndef NT_CPU_ABI_H
+#define NT_CPU_ABI_H
+
+#include "types.h"
+
+/* Shorter blockages are not told. */
+#define NT_BLOCKED_MIN_NS 1000000ull
+
+/*
+ * Who waited for a CPU is served right after the blockage: the interrupt is pending. A softirq that is raised later than
+ * this after it was not waiting for it.
+ */
+#define NT_ARRIVAL_SLACK_NS 2000000ull
+
+#define NT_NAPIS 8
+#define NT_RUNS 4
+
+struct nt_timer_run {
+	u64 timer; /* 0: none */
+	u64 function;
+	u64 start_ns;
+	u64 told_ns; /* of the CPU at that moment */
+};
+
+/* A task that packets wake: it reads sockets, or polls a NIC. */
+struct nt_reader {
+	u64 woken_ns;
+	u64 ready_ns;	  /* since then it was, or is, ready to run */
+	u64 wait_from_ns; /* since it was woken, the longest time in which it was ready and did not */
+	u64 wait_to_ns;
+	u64 before_ns;	  /* of which another had its CPU for so long, longer than others */
+	u32 before_pid;
+	u32 state; /* in which it slept */
+	u32 is_napi; /* a kernel thread that polls (threaded NAPI, since 5.12) */
+	u32 reserved;
+	char before_comm[16];
+};
+
+#define NT_READERS_MAX 1024
+
+/* The recent past of one CPU. */
+struct nt_cpu {
+	u64 alive_ns;	 /* last sign that interrupts were on */
+	u64 gap_from_ns; /* the last long silence between two signs */
+	u64 gap_to_ns;
+	u64 blocked_start_ns; /* of the last blockage that was told, at the earliest */
+	u64 blocked_end_ns;
+	u64 told_ns;	    /* length of all that were told */
+	u64 irq_ns;	    /* start of the hard interrupt handler under way */
+	u64 softirqs_on_ns; /* last sign that softirqs were on */
+	u64 softirqs_on_told_ns; /* told_ns then */
+	u64 softirq_ns;	    /* start of the softirq under way */
+	u64 softirq_told_ns;
+	u64 softirq;	    /* one more than its number; 0: none is */
+	u64 raised_ns;	    /* NET_RX was raised, and has not begun since; 0: it was not */
+	u64 raised_told_ns;
+	u64 raised_on_ns; /* softirqs_on_ns then, and the told_ns of that */
+	u64 raised_on_told_ns;
+	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
+	u64 task_on_ns;	    /* since when the task that runs does so */
+	struct nt_run {
+		u64 from_ns, to_ns;
+		u32 pid;
+		char comm[16];
+	} runs[NT_RUNS]; /* of tasks that ran for long, the last of them */
+	u64 next_run;
+	u64 queueing;	    /* a packet was put into the queue of a socket, whose readers are woken */
+	u64 thread_raised_ns; /* when the NAPI thread that runs was woken; 0: none does */
+	u64 lost;	    /* blockages that found no room in the ring */
+	struct nt_timer_run timers[2]; /* in the interrupt, in the softirq */
+	struct {
+		u64 id;
+		u64 drained_ns; /* end of the last poll that left nothing behind */
+	} napis[NT_NAPIS]; /* by napi_id, the last of each slot */
+};
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "attribution.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "annotations.h"
+#include "cause.h"
+#include "cpu_abi.h"
+#include "transit.h"
+#include "wait.h"
+
+/* A packet may be under way for long after what delayed it; of so many blockages the last are remembered. */
+#define BLOCKAGES 512
+
+/* After its end, before an incident is told: the packets that it held are read by then. */
+#define INCIDENT_WAIT_NS 500000000ull
+
+#define DELAYS_MAX 16
+
+struct blockage {
+	struct nt_blocked blocked; /* first: journey_delay.blocked points to it */
+	struct incident incident; /* id 0: none */
+	bool told;
+};
+
+struct attribution {
+	const struct dict *dict;
+	struct transit *transit;
+	u64 incident_min_ns;
+	incident_fn on_incident;
+	void *user;
+	u32 n_incidents;
+	unsigned int n_open; /* incidents that are not told yet */
+	size_t n, next;	     /* blockages, and where the next one goes */
+	struct blockage blockages[BLOCKAGES];
+	struct journey_delay delays[DELAYS_MAX];
+};
+
+struct attribution *attribution_new(const struct dict *dict, u64 incident_min_ns, incident_fn on_incident, void *user)
+{
+	struct attribution *attribution = calloc(1, sizeof(*attribution));
+
+	if (!attribution)
+		return NULL;
+	attribution->transit = transit_new();
+	if (!attribution->transit) {
+		free(attribution);
+		return NULL;
+	}
+	attribution->dict = dict;
+	attribution->incident_min_ns = incident_min_ns ? incident_min_ns : NT_INCIDENT_MIN_NS;
+	attribution->on_incident = on_incident;
+	attribution->user = user;
+	return attribution;
+}
+
+void attribution_free(struct attribution *attribution)
+{
+	if (!attribution)
+		return;
+	transit_free(attribution->transit);
+	free(attribution);
+}
+
+static int tell_over(struct attribution *attribution, struct blockage *blockage)
+{
+	if (!blockage->incident.id || blockage->told)
+		return 0;
+	blockage->told = true;
+	attribution->n_open--;
+	return attribution->on_incident(attribution->user, &blockage->incident, true);
+}
+
+/* Records are in the order in which blockages were noticed, which is their ends' but for so much. */
+#define DISORDER_NS 100000000ull
+
+/* Ends of what one thing did to several CPUs are not further apart. */
+#define PAUSE_SLACK_NS 2000000ull
+#define PAUSE_MIN_NS 5000000ull
+
+static bool may_be_pause(const struct nt_blocked *blocked)
+{
+	return (blocked->cause == NT_CAUSE_UNKNOWN || blocked->cause == NT_CAUSE_IRQS_OFF ||
+		blocked->cause == NT_CAUSE_HOST_PAUSE) &&
+	       blocked->end_ns - blocked->start_hi_ns >= PAUSE_MIN_NS;
+}
+
+/*
+ * Two CPUs that stood still until the same moment, of which one at least had nothing to keep it: so did the machine. If
+ * both kept interrupts away, one may have waited for a lock of the other's.
+ */
+static void find_pause(struct attribution *attribution, struct nt_blocked *blocked)
+{
+	for (size_t back = 1; back <= attribution->n && may_be_pause(blocked); back++) {
+		struct nt_blocked *other = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES].blocked;
+		u64 apart_ns = blocked->end_ns > other->end_ns ? blocked->end_ns - other->end_ns : other->end_ns - blocked->end_ns;
+
+		if (other->end_ns < blocked->end_ns && apart_ns > DISORDER_NS)
+			break;
+		if (other->cpu == blocked->cpu || apart_ns > PAUSE_SLACK_NS || !may_be_pause(other) ||
+		    (other->cause == NT_CAUSE_IRQS_OFF && blocked->cause == NT_CAUSE_IRQS_OFF))
+			continue;
+		other->cause = blocked->cause = NT_CAUSE_HOST_PAUSE;
+	}
+}
+
+int attribution_add(struct attribution *attribution, const struct nt_event *record, size_t size)
+{
+	struct blockage *blockage = &attribution->blockages[attribution->next];
+	const struct nt_blocked *blocked = (const void *)record;
+	int err;
+
+	if (size < sizeof(*blocked) || blocked->start_lo_ns > blocked->start_hi_ns ||
+	    blocked->start_hi_ns > blocked->end_ns)
+		return -EINVAL;
+	err = tell_over(attribution, blockage);
+	memset(blockage, 0, sizeof(*blockage));
+	memcpy(&blockage->blocked, blocked, sizeof(*blocked));
+	blockage->blocked.cause = (u16)cause_of(blocked, attribution->dict);
+	find_pause(attribution, &blockage->blocked);
+	attribution->next = (attribution->next + 1) % BLOCKAGES;
+	attribution->n += attribution->n < BLOCKAGES;
+	return err;
+}
+
+static u64 least_of(u64 a, u64 b)
+{
+	return a < b ? a : b;
+}
+
+static u64 overlap(u64 from, u64 to, u64 start, u64 end)
+{
+	u64 first = from > start ? from : start, last = to < end ? to : end;
+
+	return last > first ? last - first : 0;
+}
+
+/* A wait of a packet for a CPU, and the blockages found in it. */
+struct wait {
+	u64 from_ns, to_ns;
+	u64 least_end_ns; /* a blockage that ended before has nothing to do with it */
+	u32 cpu;
+	u64 low_ns, high_ns;   /* of the overlaps together */
+	u64 low_to_ns, high_to_ns; /* what is after is counted by now: blockages overlap each other */
+	struct blockage *main; /* the one that overlaps most by itself */
+};
+
+static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
+{
+	return blocked->cpu == wait->cpu && blocked->end_ns >= wait->least_end_ns &&
+	       overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, blocked->end_ns);
+}
+
+/* Is it a part of another, as an interrupt is of the softirq that it came upon? Its time counts once. */
+static bool is_inner(const struct attribution *attribution, const struct wait *wait, const struct nt_blocked *inner)
+{
+	for (size_t i = 0; i < attribution->n; i++) {
+		const struct nt_blocked *outer = &attribution->blockages[i].blocked;
+
+		if (outer != inner && is_met(wait, outer) && outer->start_lo_ns <= inner->start_lo_ns &&
+		    outer->end_ns >= inner->end_ns)
+			return true;
+	}
+	return false;
+}
+
+/* The latest come first. */
+static void add_overlap(struct wait *wait, const struct nt_blocked *blocked)
+{
+	u64 high_to_ns = least_of(wait->high_to_ns, wait->to_ns), low_to_ns = least_of(wait->low_to_ns, wait->to_ns);
+
+	wait->high_ns += overlap(wait->from_ns, high_to_ns, blocked->start_lo_ns, blocked->end_ns);
+	wait->low_ns += overlap(wait->from_ns, low_to_ns, blocked->start_hi_ns, blocked->end_ns);
+	wait->high_to_ns = least_of(wait->high_to_ns, blocked->start_lo_ns);
+	wait->low_to_ns = least_of(wait->low_to_ns, blocked->start_hi_ns);
+}
+
+/* The latest first: one that is met leads to those that it lies upon. */
+static void find_blockages(struct attribution *attribution, struct wait *wait)
+{
+	u64 most_ns = 0, own_ns;
+
+	for (size_t back = 1; back <= attribution->n; back++) {
+		struct blockage *blockage = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES];
+		const struct nt_blocked *blocked = &blockage->blocked;
+
+		if (blocked->end_ns < wait->least_end_ns && wait->least_end_ns - blocked->end_ns > DISORDER_NS)
+			break;
+		if (!is_met(wait, blocked))
+			continue;
+		if (blocked->start_lo_ns < wait->least_end_ns)
+			wait->least_end_ns = blocked->start_lo_ns;
+		own_ns = overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, blocked->end_ns);
+		if (!is_inner(attribution, wait, blocked))
+			add_overlap(wait, blocked);
+		if (own_ns > blocked->own_ns)
+			own_ns = blocked->own_ns;
+		if (own_ns > most_ns) {
+			most_ns = own_ns;
+			wait->main = blockage;
+		}
+	}
+}
+
+static void blame(const struct wait *wait, struct journey_delay *delay)
+{
+	delay->cause = (enum nt_cause)wait->main->blocked.cause;
+	delay->cpu = wait->cpu;
+	delay->blocked = &wait->main->blocked;
+}
+
+static const struct nt_anno_ARRIVAL *arrival_of(const struct journey *journey)
+{
+	for (const struct journey_note *note = journey->events[0].notes; note; note = note->next)
+		if (note->type == NT_ANNO_ARRIVAL)
+			return note->payload;
+	return NULL;
+}
+
+/* A journey may begin in a softirq that receives and yet be a packet that is sent: an answer. */
+static bool was_received(const struct journey *journey)
+{
+	const struct probe_row *row = probe_table_row(journey->probes, journey->events[0].probe);
+
+	return row && (row->stage == NT_STAGE_GRO || row->stage == NT_STAGE_LINK_IN);
+}
+
+/*
+ * The blockages say how long it can have waited at most, and its delay compared with others of its flow
+ * how long it did: what is beyond the most was lost elsewhere.
+ */
+static void bound_before(const struct wait *wait, const struct transit_excess *excess, struct journey_delay *delay)
+{
+	*delay = (struct journey_delay){.delay_ns = wait->high_ns, .high_ns = wait->high_ns, .upper = !excess};
+	if (!excess)
+		return; /* it may have come at the very end */
+	if (excess->likely_ns > wait->high_ns) {
+		delay->low_ns = wait->low_ns;
+		return;
+	}
+	delay->delay_ns = excess->likely_ns;
+	delay->low_ns = excess->least_ns;
+	if (excess->most_ns < wait->high_ns)
+		delay->high_ns = excess->most_ns;
+}
+
+static void judge_before(struct attribution *attribution, struct journey *journey)
+{
+	const struct nt_anno_ARRIVAL *arrival = arrival_of(journey);
+	struct wait wait = {.to_ns = journey->start_ns, .cpu = journey->events[0].cpu, .low_to_ns = ~0ull, .high_to_ns = ~0ull};
+	struct transit_excess excess;
+	bool known;
+
+	if (!was_received(journey))
+		return;
+	known = transit_judge(attribution->transit, journey, arrival != NULL, &excess);
+	if (!arrival)
+		return;
+	wait.from_ns = arrival->polled_ns;
+	wait.least_end_ns = arrival->raised_ns > NT_ARRIVAL_SLACK_NS ? arrival->raised_ns - NT_ARRIVAL_SLACK_NS : 0;
+	find_blockages(attribution, &wait);
+	if (wait.high_ns < NT_BLOCKED_MIN_NS || !wait.main)
+		return;
+	bound_before(&wait, known ? &excess : NULL, &journey->before);
+	if (journey->before.delay_ns < NT_BLOCKED_MIN_NS) {
+		journey->before = (struct journey_delay){0};
+		return;
+	}
+	blame(&wait, &journey->before);
+}
+
+/* What a packet waited for has caused the wait, unless the CPU could not have served it for the greater part. */
+static void judge_span(struct attribution *attribution, struct journey *journey, size_t at)
+{
+	const struct journey_event *event = &journey->events[at];
+	struct wait wait = {.from_ns = event[-1].ts_ns, .to_ns = event->ts_ns, .least_end_ns = event[-1].ts_ns, .cpu = event->cpu,
+			    .low_to_ns = ~0ull, .high_to_ns = ~0ull};
+	struct journey_delay *delay = &attribution->delays[journey->n_delays];
+	bool waited = wait_judge(journey, at, delay);
+
+	if (attribution->n && event->ts_ns - event[-1].ts_ns >= NT_BLOCKED_MIN_NS)
+		find_blockages(attribution, &wait);
+	if (wait.high_ns < NT_BLOCKED_MIN_NS || !wait.main || (waited && wait.high_ns < delay->delay_ns / 2)) {
+		journey->n_delays += waited;
+		return;
+	}
+	*delay = (struct journey_delay){.delay_ns = wait.high_ns, .low_ns = wait.low_ns, .high_ns = wait.high_ns,
+					.from = at - 1, .event = at};
+	journey->n_delays++;
+	blame(&wait, delay);
+}
+
+void attribution_judge(struct attribution *attribution, struct journey *journey)
+{
+	journey->delays = attribution->delays;
+	journey->n_delays = 0;
+	journey->before = (struct journey_delay){0};
+	if (!journey->n_events)
+		return;
+	judge_before(attribution, journey);
+	if (journey->end_ns - journey->start_ns < NT_BLOCKED_MIN_NS)
+		return;
+	for (size_t i = 1; i < journey->n_events && journey->n_delays < DELAYS_MAX; i++)
+		judge_span(attribution, journey, i);
+}
+
+/* The packet was one of those that the blockage held. */
+static int hold(struct attribution *attribution, struct journey_delay *delay)
+{
+	struct blockage *blockage = (struct blockage *)delay->blocked; /* of which it is the first member */
+	struct incident *incident;
+
+	if (!blockage)
+		return 0;
+	delay->incident = blockage->incident.id;
+	if (blockage->told ||
+	    blockage->blocked.end_ns - blockage->blocked.start_hi_ns < attribution->incident_min_ns)
+		return 0;
+	incident = &blockage->incident;
+	if (incident->packets < INCIDENT_DELAYS)
+		incident->delays_ns[incident->packets] = delay->delay_ns;
+	incident->packets++;
+	incident->upper |= delay->upper;
+	if (delay->delay_ns > incident->longest_ns)
+		incident->longest_ns = delay->delay_ns;
+	if (!incident->id) {
+		incident->id = delay->incident = ++attribution->n_incidents;
+		incident->blocked = &blockage->blocked;
+		attribution->n_open++;
+		return attribution->on_incident(attribution->user, incident, false);
+	}
+	return 0;
+}
+
+int attribution_hold(struct attribution *attribution, struct journey *journey)
+{
+	int err = hold(attribution, &journey->before);
+
+	for (size_t i = 0; !err && i < journey->n_delays; i++)
+		err = hold(attribution, &attribution->delays[i]);
+	return err;
+}
+
+int attribution_advance(struct attribution *attribution, u64 now_ns)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && attribution->n_open && i < attribution->n; i++)
+		if (now_ns == ~0ull || attribution->blockages[i].blocked.end_ns + INCIDENT_WAIT_NS < now_ns)
+			err = tell_over(attribution, &attribution->blockages[i]);
+	return err;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "cause.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "annotation.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define NAME_BYTES 200
+
+const char *cause_name(unsigned int cause)
+{
+	static const char *const names[NT_CAUSE_COUNT] = {
+		[NT_CAUSE_UNKNOWN] = "unknown",
+		[NT_CAUSE_IRQS_OFF] = "irqs_off",
+		[NT_CAUSE_LONG_IRQ] = "long_irq",
+		[NT_CAUSE_LONG_TIMER] = "long_timer",
+		[NT_CAUSE_SOFTIRQS_OFF] = "softirqs_off",
+		[NT_CAUSE_LONG_SOFTIRQ] = "long_softirq",
+		[NT_CAUSE_KSOFTIRQD_STARVED] = "ksoftirqd_starved",
+		[NT_CAUSE_HOST_PAUSE] = "host_pause",
+		[NT_CAUSE_NAPI_THREAD_STARVED] = "napi_thread_starved",
+		[NT_CAUSE_BACKLOG] = "backlog",
+		[NT_CAUSE_GRO_HOLD] = "gro_hold",
+		[NT_CAUSE_NETFILTER] = "netfilter",
+		[NT_CAUSE_DEFRAG] = "defrag",
+		[NT_CAUSE_NEIGHBOUR] = "neighbour",
+		[NT_CAUSE_QDISC_SHAPER] = "qdisc_shaper",
+		[NT_CAUSE_QDISC_DRIVER_FULL] = "qdisc_driver_full",
+		[NT_CAUSE_QDISC_BQL] = "qdisc_bql",
+		[NT_CAUSE_READER_BUSY] = "reader_busy",
+		[NT_CAUSE_READER_NOT_SCHEDULED] = "reader_not_scheduled",
+	};
+
+	return cause < NT_CAUSE_COUNT ? names[cause] : names[NT_CAUSE_UNKNOWN];
+}
+
+/* The length of a function's name without "+0x4b [module]", "" if it is not known. */
+static const char *function_at(const struct dict *dict, u64 address, size_t *ret_length)
+{
+	const char *name = dict ? dict_get(dict, DICT_SYMBOL, address) : NULL;
+
+	*ret_length = name ? strcspn(name, "+ ") : 0;
+	return name ? name : "";
+}
+
+static bool begins_with_one_of(const char *name, size_t length, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(words[i]) <= length && !strncmp(name, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
+/* Where an interrupt, or the softirq after local_bh_enable, comes in: what is beneath was interrupted. */
+static bool is_entry(const char *name, size_t length)
+{
+	static const char *const entries[] = {"asm_sysvec_", "asm_common_interrupt", "apic_timer_interrupt",
+					      "__local_bh_enable_ip", "el1_irq", "el1h_64_irq", "el0_irq"};
+
+	return begins_with_one_of(name, length, entries, ARRAY_SIZE(entries));
+}
+
+/* They let the interrupt come, and did not keep it away. */
+static bool lets_come(const char *name, size_t length)
+{
+	static const char *const words[] = {"_raw_spin_unlock", "_raw_read_unlock", "_raw_write_unlock",
+					    "__raw_spin_unlock", "__local_bh_enable", "local_bh_enable",
+					    "arch_local_irq", "raw_local_irq", "trace_hardirqs_on", "do_softirq"};
+
+	return begins_with_one_of(name, length, words, ARRAY_SIZE(words));
+}
+
+/* A softirq that ran between two interrupts, and the first of them: what is beneath that was kept from both. */
+static bool is_between(const char *name, size_t length)
+{
+	static const char *const words[] = {"__do_softirq", "handle_softirqs", "do_softirq_own_stack", "irq_exit",
+					    "__irq_exit", "sysvec_", "__sysvec_", "common_interrupt",
+					    "__common_interrupt", "asm_call_", "run_ksoftirqd"};
+
+	return begins_with_one_of(name, length, words, ARRAY_SIZE(words));
+}
+
+/* The first frame beneath the next entry; n if there is none. */
+static size_t skip_entry(const struct nt_blocked *blocked, const struct dict *dict, size_t at, size_t n)
+{
+	const char *name;
+	size_t length;
+
+	while (at < n) {
+		name = function_at(dict, blocked->frames[at++], &length);
+		if (is_entry(name, length))
+			break;
+	}
+	return at;
+}
+
+const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dict, size_t *ret_n)
+{
+	size_t n = 0, first = 0, length;
+	const char *name;
+
+	while (n < NT_BLOCKED_FRAMES && blocked->frames[n])
+		n++;
+	first = skip_entry(blocked, dict, 0, n);
+	while (first < n) {
+		name = function_at(dict, blocked->frames[first], &length);
+		if (is_between(name, length))
+			first = skip_entry(blocked, dict, first, n);
+		else if (lets_come(name, length))
+			first++;
+		else
+			break;
+	}
+	*ret_n = n - first;
+	return blocked->frames + first;
+}
+
+/*
+ * The ways into the kernel and out of it have interrupts off for a few instructions only, and so have those into the maps
+ * of BPF programs, in which a packet is likely to be while it is traced. Who is found there did not run.
+ */
+static bool is_brief(const char *name, size_t length)
+{
+	static const char *const words[] = {"irqentry_", "exit_to_user_mode", "syscall_exit_", "syscall_enter_",
+					    "do_user_addr_fault", "exc_page_fault", "asm_", "entry_", "ret_from_",
+					    "htab_map_", "__htab_map_", "htab_lru_map_", "bpf_ringbuf_", "__bpf_ringbuf_", "bpf_prog_"};
+
+	return begins_with_one_of(name, length, words, ARRAY_SIZE(words));
+}
+
+/* Nothing speaks for it that the task kept interrupts away for so long, rather than that the CPU did not run. */
+static bool is_innocent(const struct nt_blocked *blocked, const struct dict *dict)
+{
+	const char *name;
+	const u64 *frames;
+	size_t n, length;
+
+	frames = cause_frames(blocked, dict, &n);
+	if (!n)
+		return true;
+	name = function_at(dict, frames[0], &length);
+	return is_brief(name, length) || ((blocked->flags & NT_B_REGS) && !(blocked->flags & NT_B_ENABLED));
+}
+
+enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict)
+{
+
+	if (blocked->cause >= NT_CAUSE_COUNT)
+		return NT_CAUSE_UNKNOWN;
+	if (blocked->cause != NT_CAUSE_IRQS_OFF && blocked->cause != NT_CAUSE_SOFTIRQS_OFF)
+		return (enum nt_cause)blocked->cause;
+	/* a user's code cannot keep interrupts away, and the idle task sleeps with them: the CPU itself stood still */
+	if (blocked->flags & (NT_B_IDLE | NT_B_USER))
+		return NT_CAUSE_UNKNOWN;
+	if (blocked->cause == NT_CAUSE_IRQS_OFF && is_innocent(blocked, dict))
+		return NT_CAUSE_UNKNOWN;
+	return (enum nt_cause)blocked->cause;
+}
+
+static const char *softirq_name(unsigned int vector)
+{
+	/* enum of include/linux/interrupt.h, the same since 2.6.31 */
+	static const char *const names[] = {"HI",   "TIMER",  "NET_TX", "NET_RX",  "BLOCK",
+					    "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"};
+
+	return vector < ARRAY_SIZE(names) ? names[vector] : "?";
+}
+
+void cause_who(const struct nt_blocked *blocked, char text[CAUSE_WHO_BYTES])
+{
+	char comm[sizeof(blocked->comm) + 1], plain[4 * sizeof(comm)];
+
+	memcpy(comm, blocked->comm, sizeof(blocked->comm));
+	comm[sizeof(blocked->comm)] = 0;
+	annotation_plain_text(comm, plain, sizeof(plain));
+	if (blocked->cause == NT_CAUSE_LONG_IRQ)
+		snprintf(text, CAUSE_WHO_BYTES, "%u (%s)", blocked->number, plain);
+	else if (blocked->cause == NT_CAUSE_IRQS_OFF && blocked->softirq)
+		snprintf(text, CAUSE_WHO_BYTES, "softirq %s", softirq_name(blocked->softirq - 1u));
+	else if (blocked->cause == NT_CAUSE_IRQS_OFF || blocked->cause == NT_CAUSE_SOFTIRQS_OFF ||
+		 ((blocked->cause == NT_CAUSE_NAPI_THREAD_STARVED || blocked->cause == NT_CAUSE_KSOFTIRQD_STARVED) && *comm))
+		snprintf(text, CAUSE_WHO_BYTES, "%s[%u]", plain, blocked->pid);
+	else
+		text[0] = 0;
+}
+
+/* The function that is to blame, as far as the dictionary knows it. */
+static bool function_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size)
+{
+	u64 address = blocked->function;
+	const u64 *frames;
+	const char *name;
+	char *start;
+	size_t n;
+
+	if (!address) {
+		frames = cause_frames(blocked, dict, &n);
+		address = n ? frames[0] : 0;
+	}
+	name = address && dict ? dict_get(dict, DICT_SYMBOL, address) : NULL;
+	if (!name)
+		return false;
+	annotation_plain_text(name, text, size);
+	start = strstr(text, "+0x0");
+	if (start && blocked->function) /* a function, not a place in it */
+		memmove(start, start + 4, strlen(start + 4) + 1);
+	return true;
+}
+
+size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size)
+{
+	char who[CAUSE_WHO_BYTES], function[NAME_BYTES];
+	bool known = function_text(blocked, dict, function, sizeof(function));
+	const char *in = known ? " in " : "";
+	int length = 0;
+
+	if (!known)
+		function[0] = 0;
+	cause_who(blocked, who);
+	switch (cause_of(blocked, dict)) {
+	case NT_CAUSE_IRQS_OFF:
+		length = snprintf(text, size, "interrupts off by %s%s%s", who, in, function);
+		break;
+	case NT_CAUSE_SOFTIRQS_OFF:
+		length = snprintf(text, size, "softirqs off by %s%s%s", who, in, function);
+		break;
+	case NT_CAUSE_LONG_IRQ:
+		length = snprintf(text, size, "interrupt handler of irq %s%s%s", who, in, function);
+		break;
+	case NT_CAUSE_LONG_TIMER:
+		length = snprintf(text, size, "timer callback %s", known ? function : "(unknown)");
+		break;
+	case NT_CAUSE_LONG_SOFTIRQ:
+		length = snprintf(text, size, "softirq %s", softirq_name(blocked->number));
+		break;
+	case NT_CAUSE_KSOFTIRQD_STARVED:
+		length = snprintf(text, size, "ksoftirqd was ready to run, but %s had the CPU", *who ? who : "another task");
+		break;
+	case NT_CAUSE_NAPI_THREAD_STARVED:
+		length = snprintf(text, size, "the NIC's napi thread was ready to run, but %s had the CPU", *who ? who : "another task");
+		break;
+	case NT_CAUSE_HOST_PAUSE:
+		length = snprintf(text, size, "the host stood still");
+		break;
+	default:
+		length = snprintf(text, size, "unknown: the CPU did not run (host, firmware or hardware)");
+	}
+	return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Causes of delays, and the words for who is to blame. */
+#ifndef NT_CAUSE_H
+#define NT_CAUSE_H
+
+#include <stddef.h>
+
+#include "dict.h"
+#include "event.h"
+
+/* "irqs_off", …, as the JSON has it; "unknown" beyond the table. */
+const char *cause_name(unsigned int cause);
+
+/*
+ * The cause as the stack and the task tell it, which the kernel side cannot: a CPU that was idle, or ran a user's
+ * code, did not have its interrupts off.
+ */
+enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict);
+
+/*
+ * The frames of who is to blame, innermost first: those beneath the interrupt or the softirq, without the
+ * functions that let them come. *ret_n 0: none are known.
+ */
+const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dict, size_t *ret_n);
+
+/*
+ * "interrupts off by kworker/3:1[1234] in culprit_irqoff+0x4b". Names are made printable. Terminates text, and
+ * returns its length, cut to size - 1.
+ */
+#define CAUSE_TEXT_BYTES 352
+size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size);
+
+/* "kworker/3:1[1234]", the name of the task, or of the interrupt. "" if nobody is known. */
+#define CAUSE_WHO_BYTES 96
+void cause_who(const struct nt_blocked *blocked, char text[CAUSE_WHO_BYTES]);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The observers of CPUs (bpf/delay.bpf.c): who keeps packets waiting. */
+#ifndef NT_OBSERVERS_H
+#define NT_OBSERVERS_H
+
+#include "kernel.h"
+#include "types.h"
+
+struct bpf_link;
+struct observers;
+
+/* What they have of the tracer: maps by descriptor, and what it knows of the kernel. */
+struct observers_share {
+	int rings_fd;
+	int cpus_fd;
+	int readers_fd;
+	const u32 *ksoftirqd_pid; /* of each CPU, NT_MAX_CPUS of them */
+	const struct kernel_variables *variables;
+};
+
+/* Takes over the link, or destroys it. 0 or negative errno. */
+typedef int (*observers_link_fn)(void *user, struct bpf_link *link);
+
+/* Load them. 0 or negative errno. */
+int observers_load(const struct observers_share *share, struct observers **ret_observers);
+
+/* Attach all. 0 or negative errno of the first that the kernel refuses, after which the others are not tried. */
+int observers_attach(struct observers *observers, observers_link_fn on_link, void *user);
+
+/* The links must be gone, or are kept by the kernel. */
+void observers_free(struct observers *observers);
+
+#endif

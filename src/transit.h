@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How long an echo took to get here beyond what its like take. ping writes the time of sending into its packets,
+ * and answers bring it back: by whatever clock, for which the least difference seen of a flow lately stands.
+ */
+#ifndef NT_TRANSIT_H
+#define NT_TRANSIT_H
+
+#include "journey.h"
+
+struct transit;
+
+/*
+ * Beyond what its like take: at most what it took more than the fastest of them, likely less by what they do on
+ * average, and hardly ever (were their excess distributed exponentially, of 50 one) less by four times that.
+ */
+struct transit_excess {
+	u64 most_ns;
+	u64 likely_ns;
+	u64 least_ns;
+};
+
+struct transit *transit_new(void);
+void transit_free(struct transit *transit);
+
+/*
+ * Take a journey that began with a packet's arrival, and whose first event has its snapshot. True if so many of its
+ * flow came before it that it can be compared with them. `held`: it is known to have been late.
+ */
+bool transit_judge(struct transit *transit, const struct journey *journey, bool held, struct transit_excess *ret_excess);
+
+#endif

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Waits of packets, joined with blockages of CPUs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "annotations.h"
+#include "attribution.h"
+#include "probes.h"
+
+#define MS 1000000ull
+#define T0 (1000000 * MS)
+#define SYMBOL 0xffffffff81000010u
+#define ENTRY 0xffffffff81000020u
+
+static struct probe_table *probes;
+static struct dict *dict;
+static struct attribution *attribution;
+static struct incident first_told, last_told;
+static unsigned int n_begun, n_over;
+
+static int on_incident(void *user, const struct incident *incident, bool over)
+{
+	(void)user;
+	if (over) {
+		n_over++;
+		last_told = *incident;
+	} else {
+		n_begun++;
+		first_told = *incident;
+	}
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	probes = probe_table_new();
+	dict = dict_new();
+	dict_set(dict, DICT_SYMBOL, SYMBOL, "culprit+0x4b");
+	dict_set(dict, DICT_SYMBOL, ENTRY, "asm_sysvec_apic_timer_interrupt+0x1a");
+	attribution = attribution_new(dict, 0, on_incident, NULL);
+	n_begun = n_over = 0;
+	return attribution ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	attribution_free(attribution);
+	dict_free(dict);
+	probe_table_free(probes);
+	return 0;
+}
+
+static struct nt_blocked blocked(enum nt_cause cause, u32 cpu, u64 lo_ns, u64 hi_ns, u64 end_ns)
+{
+	return (struct nt_blocked){
+		.ev = {.ts_ns = end_ns, .kind = NT_BLOCKED},
+		.start_lo_ns = lo_ns,
+		.start_hi_ns = hi_ns,
+		.end_ns = end_ns,
+		.own_ns = end_ns - lo_ns,
+		.cpu = cpu,
+		.cause = cause,
+		.flags = NT_B_REGS | NT_B_ENABLED,
+		.frames = {ENTRY, SYMBOL},
+	};
+}
+
+static int add(const struct nt_blocked *b)
+{
+	return attribution_add(attribution, &b->ev, sizeof(*b));
+}
+
+static void block(enum nt_cause cause, u32 cpu, u64 lo_ns, u64 hi_ns, u64 end_ns)
+{
+	struct nt_blocked b = blocked(cause, cpu, lo_ns, hi_ns, end_ns);
+
+	assert_int_equal(add(&b), 0);
+}
+
+/* A packet, with two events. */
+struct packet {
+	struct journey journey;
+	struct journey_event events[2];
+	struct journey_note note;
+	struct nt_anno_ARRIVAL arrival;
+	struct nt_snapshot snapshot;
+	struct nt_flow flow;
+};
+
+/* One that was received on CPU 1 then, after a poll and a raise; polled_ns ~0: it came to a CPU that nothing had blocked. */
+static void make_received(struct packet *p, u64 ts_ns, u64 polled_ns, u64 raised_ns)
+{
+	memset(p, 0, sizeof(*p));
+	p->arrival = (struct nt_anno_ARRIVAL){.polled_ns = polled_ns, .raised_ns = raised_ns};
+	p->note = (struct journey_note){.type = NT_ANNO_ARRIVAL, .payload = &p->arrival};
+	p->events[0] = (struct journey_event){.ts_ns = ts_ns, .cpu = 1, .probe = NT_PROBE_napi_gro_receive_entry};
+	p->events[0].notes = polled_ns != ~0ull ? &p->note : NULL;
+	p->events[1] = (struct journey_event){.ts_ns = ts_ns + 1000, .cpu = 1, .probe = NT_PROBE_ip_rcv};
+	p->journey = (struct journey){.probes = probes, .start_ns = ts_ns, .end_ns = ts_ns + 1000, .events = p->events,
+				      .n_events = 2, .flows = &p->flow, .n_flows = 1};
+}
+
+static void judge(struct packet *p)
+{
+	attribution_judge(attribution, &p->journey);
+	assert_int_equal(attribution_hold(attribution, &p->journey), 0);
+}
+
+static void before_the_stack(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	judge(&p);
+	assert_true(p.journey.before.upper);
+	assert_int_equal(p.journey.before.delay_ns, 300 * MS);
+	assert_int_equal(p.journey.before.high_ns, 300 * MS);
+	assert_int_equal(p.journey.before.low_ns, 0);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_IRQS_OFF);
+	assert_int_equal(p.journey.before.cpu, 1);
+	assert_int_equal(p.journey.before.incident, 1);
+	/* it came after a poll in the middle */
+	make_received(&p, T0 + 301 * MS, T0 + 200 * MS, T0 + 300 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.high_ns, 100 * MS);
+	assert_int_equal(n_begun, 1);
+	assert_int_equal(attribution_advance(attribution, T0 + 400 * MS), 0);
+	assert_int_equal(n_over, 0);
+	assert_int_equal(attribution_advance(attribution, T0 + 900 * MS), 0);
+	assert_int_equal(n_over, 1);
+	assert_int_equal(last_told.packets, 2);
+	assert_int_equal(last_told.longest_ns, 300 * MS);
+	assert_true(last_told.upper);
+}
+
+static void nothing_to_do_with_it(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	/* the softirq was raised long after */
+	make_received(&p, T0 + 321 * MS, T0 - 50 * MS, T0 + 320 * MS);
+	judge(&p);
+	assert_null(p.journey.before.blocked);
+	/* polled since */
+	make_received(&p, T0 + 301 * MS, T0 + 300 * MS, T0 + 300 * MS);
+	judge(&p);
+	assert_null(p.journey.before.blocked);
+	/* on another CPU */
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	p.events[0].cpu = 0;
+	judge(&p);
+	assert_null(p.journey.before.blocked);
+	/* not received: an answer that was made in the softirq */
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	p.events[0].probe = NT_PROBE___ip_local_out;
+	judge(&p);
+	assert_null(p.journey.before.blocked);
+	assert_int_equal(n_begun, 0);
+}
+
+/* An interrupt in a softirq: their times are not added, and who took more of it by himself is to blame. */
+static void one_in_another(void **state)
+{
+	struct nt_blocked outer = blocked(NT_CAUSE_LONG_SOFTIRQ, 1, T0, T0, T0 + 300 * MS);
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 50 * MS, T0 + 50 * MS, T0 + 250 * MS);
+	outer.own_ns = 100 * MS;
+	assert_int_equal(add(&outer), 0);
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.high_ns, 300 * MS);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_LONG_IRQ);
+}
+
+static void between_events(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0 + 1 * MS, T0 + 4 * MS, T0 + 300 * MS);
+	make_received(&p, T0, ~0ull, 0);
+	p.events[0].cpu = 0;
+	p.events[1].ts_ns = p.journey.end_ns = T0 + 301 * MS;
+	judge(&p);
+	assert_null(p.journey.before.blocked);
+	assert_int_equal(p.journey.n_delays, 1);
+	assert_int_equal(p.journey.delays[0].low_ns, 296 * MS);
+	assert_int_equal(p.journey.delays[0].high_ns, 299 * MS);
+	assert_int_equal(p.journey.delays[0].event, 1);
+	assert_false(p.journey.delays[0].upper);
+	assert_int_equal(p.journey.delays[0].incident, 1);
+}
+
+/* Shorter ones delay, too, but are no incidents. */
+/* The CPUs stood still until the same moment, and one of them ran nothing that could have kept it. */
+/* Neither is in the other: what both cover counts once. */
+static void one_over_another(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0 + 10 * MS, T0 + 12 * MS, T0 + 60 * MS);
+	block(NT_CAUSE_SOFTIRQS_OFF, 1, T0 + 40 * MS, T0 + 45 * MS, T0 + 90 * MS);
+	make_received(&p, T0, ~0ull, 0);
+	p.events[1].ts_ns = p.journey.end_ns = T0 + 91 * MS;
+	judge(&p);
+	assert_int_equal(p.journey.n_delays, 1);
+	assert_int_equal(p.journey.delays[0].high_ns, 80 * MS);
+	assert_int_equal(p.journey.delays[0].low_ns, 78 * MS);
+}
+
+static void host_pause(void **state)
+{
+	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, 0, T0, T0 + 1 * MS, T0 + 300 * MS);
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 1 * MS, T0 + 301 * MS);
+	idle.flags |= NT_B_IDLE;
+	assert_int_equal(add(&idle), 0);
+	make_received(&p, T0 + 302 * MS, T0 - 1 * MS, T0 + 301 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_HOST_PAUSE);
+	assert_int_equal(first_told.blocked->cause, NT_CAUSE_HOST_PAUSE);
+}
+
+/* One waited for what the other held; or it was another time. */
+static void no_host_pause(void **state)
+{
+	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, 0, T0, T0 + 1 * MS, T0 + 290 * MS);
+	struct packet p;
+
+	(void)state;
+	idle.flags |= NT_B_IDLE;
+	assert_int_equal(add(&idle), 0);
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 1 * MS, T0 + 301 * MS);
+	block(NT_CAUSE_IRQS_OFF, 2, T0, T0 + 1 * MS, T0 + 301 * MS);
+	make_received(&p, T0 + 302 * MS, T0 - 1 * MS, T0 + 301 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_IRQS_OFF);
+}
+
+static void short_ones(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_LONG_TIMER, 1, T0, T0, T0 + 9 * MS);
+	make_received(&p, T0 + 9 * MS, T0 - 50 * MS, T0 + 9 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.high_ns, 9 * MS);
+	assert_int_equal(p.journey.before.incident, 0);
+	assert_int_equal(n_begun, 0);
+}
+
+/* What ping writes: the time of sending, 64 bits of seconds and of microseconds, by a clock of its own. */
+static void make_ping(struct packet *p, u64 arrived_ns, u64 sent_us)
+{
+	u64 stamp[2] = {1700000000 + sent_us / 1000000, sent_us % 1000000};
+
+	p->flow = (struct nt_flow){.l3_proto = 0x0800, .l4_proto = 1, .icmp_type = 8 << 8, .echo_id = 7};
+	p->snapshot.network = 14;
+	p->snapshot.captured_bytes = 98;
+	p->snapshot.bytes[14] = 0x45;
+	memcpy(p->snapshot.bytes + 14 + 20 + 8, stamp, sizeof(stamp));
+	p->events[0].snapshot = &p->snapshot;
+	assert_true(arrived_ns == p->events[0].ts_ns);
+}
+
+static void calm_pings(unsigned int n)
+{
+	struct packet p;
+
+	for (unsigned int i = 0; i < n; i++) {
+		make_received(&p, T0 - 1000 * MS + i * 50 * MS, ~0ull, 0);
+		make_ping(&p, p.events[0].ts_ns, i * 50000 + i % 2 * 100); /* some are 100 us faster */
+		judge(&p);
+		assert_null(p.journey.before.blocked);
+	}
+}
+
+static void what_ping_says(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	calm_pings(19);
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	make_ping(&p, T0 + 301 * MS, 1000000 + 101000); /* sent 200 ms before, less the way */
+	judge(&p);
+	assert_false(p.journey.before.upper);
+	assert_in_range(p.journey.before.delay_ns, 200 * MS, 201 * MS);
+	assert_in_range(p.journey.before.low_ns, 199 * MS, p.journey.before.delay_ns - 1);
+	assert_in_range(p.journey.before.high_ns, p.journey.before.delay_ns + 1, 201 * MS);
+	/* no later than others: it came when all was over */
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	make_ping(&p, T0 + 301 * MS, 1000000 + 301000);
+	judge(&p);
+	assert_null(p.journey.before.blocked);
+	/* what is beyond the blockage was lost on the way */
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	make_ping(&p, T0 + 301 * MS, 1000000 - 700000);
+	judge(&p);
+	assert_int_equal(p.journey.before.delay_ns, 300 * MS);
+	assert_false(p.journey.before.upper);
+	assert_int_equal(attribution_advance(attribution, ~0ull), 0);
+	assert_int_equal(last_told.packets, 2);
+	assert_false(last_told.upper);
+}
+
+/* With too few to compare with, nothing is said to be exact. */
+static void too_few_pings(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	calm_pings(3);
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	make_ping(&p, T0 + 301 * MS, 1000000 + 101000);
+	judge(&p);
+	assert_true(p.journey.before.upper);
+	assert_int_equal(p.journey.before.delay_ns, 300 * MS);
+}
+
+static void hostile(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, 1, 5, 4, 9);
+	struct packet p;
+
+	(void)state;
+	assert_int_equal(add(&b), -EINVAL);
+	b = blocked(NT_CAUSE_IRQS_OFF, 1, 1, 9, 8);
+	assert_int_equal(add(&b), -EINVAL);
+	b = blocked(NT_CAUSE_IRQS_OFF, 1, 1, 2, 3);
+	assert_int_equal(attribution_add(attribution, &b.ev, sizeof(b) - 1), -EINVAL);
+	/* more than are remembered, each an incident */
+	for (u64 i = 0; i < 2000; i++) {
+		block(NT_CAUSE_LONG_IRQ, 1, T0 + i * 20 * MS, T0 + i * 20 * MS, T0 + i * 20 * MS + 15 * MS);
+		make_received(&p, T0 + i * 20 * MS + 16 * MS, T0 + i * 20 * MS - MS, T0 + i * 20 * MS + 15 * MS);
+		judge(&p);
+	}
+	assert_int_equal(n_begun, 2000);
+	assert_int_equal(attribution_advance(attribution, ~0ull), 0);
+	assert_int_equal(n_over, 2000);
+	block(NT_CAUSE_UNKNOWN, 1, 0, 0, ~0ull);
+	make_received(&p, ~0ull - 5, 0, ~0ull - 5);
+	judge(&p);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events), TEST(one_over_another), TEST(host_pause),
+		TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Who is to blame, told from stacks and registers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cause.h"
+
+static struct dict *dict;
+static u64 next_address;
+
+static int setup(void **state)
+{
+	(void)state;
+	dict = dict_new();
+	next_address = 0xffffffff81000000;
+	return dict ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	dict_free(dict);
+	return 0;
+}
+
+static u64 symbol(const char *name)
+{
+	next_address += 16;
+	assert_int_equal(dict_set(dict, DICT_SYMBOL, next_address, name), 0);
+	return next_address;
+}
+
+static struct nt_blocked blocked(enum nt_cause cause, const char *const *frames)
+{
+	struct nt_blocked b = {.cause = cause, .pid = 7, .comm = "worker", .flags = NT_B_REGS | NT_B_ENABLED};
+
+	for (size_t i = 0; frames && frames[i]; i++)
+		b.frames[i] = symbol(frames[i]);
+	return b;
+}
+
+#define FRAMES(...) (const char *const[]){__VA_ARGS__, NULL}
+#define INTERRUPT "bpf_trace_run2+0x1", "hrtimer_interrupt+0x1", "sysvec_apic_timer_interrupt+0x1", "asm_sysvec_apic_timer_interrupt+0x1a"
+
+static void assert_told(const struct nt_blocked *b, enum nt_cause cause, const char *expected)
+{
+	char text[CAUSE_TEXT_BYTES];
+	size_t length = cause_text(b, dict, text, sizeof(text));
+
+	assert_int_equal(cause_of(b, dict), cause);
+	assert_int_equal(length, strlen(text));
+	assert_string_equal(text, expected);
+}
+
+#define UNKNOWN "unknown: the CPU did not run (host, firmware or hardware)"
+
+static void interrupts_off(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "_raw_spin_unlock_irqrestore+0x3", "culprit+0x4b [mod]", "kthread+0x1"));
+
+	(void)state;
+	assert_told(&b, NT_CAUSE_IRQS_OFF, "interrupts off by worker[7] in culprit+0x4b [mod]");
+	b.softirq = 9 + 1;
+	assert_told(&b, NT_CAUSE_IRQS_OFF, "interrupts off by softirq RCU in culprit+0x4b [mod]");
+}
+
+/* Another interrupt came first, and the softirq at its end: the timer's comes upon that. */
+static void two_interrupts(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "handle_softirqs+0x9", "__irq_exit_rcu+0x1",
+						      "common_interrupt+0x1", "asm_common_interrupt+0x22", "culprit+0x4b"));
+
+	(void)state;
+	assert_told(&b, NT_CAUSE_IRQS_OFF, "interrupts off by worker[7] in culprit+0x4b");
+}
+
+static void the_cpu_did_not_run(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "culprit+0x4b"));
+
+	(void)state;
+	b.flags = NT_B_REGS; /* in the middle of something */
+	assert_told(&b, NT_CAUSE_UNKNOWN, UNKNOWN);
+	b.flags = NT_B_REGS | NT_B_USER;
+	assert_told(&b, NT_CAUSE_UNKNOWN, UNKNOWN);
+	b.flags = NT_B_REGS | NT_B_ENABLED | NT_B_IDLE;
+	assert_told(&b, NT_CAUSE_UNKNOWN, UNKNOWN);
+	b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT));
+	assert_told(&b, NT_CAUSE_UNKNOWN, UNKNOWN);
+	b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "irqentry_exit_to_user_mode+0x78", "asm_sysvec_reschedule_ipi+0x1a"));
+	assert_told(&b, NT_CAUSE_UNKNOWN, UNKNOWN);
+}
+
+static void registers_unknown(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "culprit+0x4b"));
+
+	(void)state;
+	b.flags = 0;
+	assert_told(&b, NT_CAUSE_IRQS_OFF, "interrupts off by worker[7] in culprit+0x4b");
+}
+
+static void softirqs_off(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_SOFTIRQS_OFF, FRAMES("bpf_trace_run1+0x1", "handle_softirqs+0x1", "do_softirq+0x5",
+							 "__local_bh_enable_ip+0x7", "culprit+0x4b"));
+
+	(void)state;
+	assert_told(&b, NT_CAUSE_SOFTIRQS_OFF, "softirqs off by worker[7] in culprit+0x4b");
+}
+
+static void handlers(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_LONG_IRQ, NULL);
+
+	(void)state;
+	b.number = 25;
+	assert_told(&b, NT_CAUSE_LONG_IRQ, "interrupt handler of irq 25 (worker)");
+	b.function = symbol("vring_interrupt+0x0 [virtio_ring]");
+	assert_told(&b, NT_CAUSE_LONG_IRQ, "interrupt handler of irq 25 (worker) in vring_interrupt [virtio_ring]");
+	b = blocked(NT_CAUSE_LONG_TIMER, NULL);
+	assert_told(&b, NT_CAUSE_LONG_TIMER, "timer callback (unknown)");
+	b.function = symbol("tick+0x0");
+	assert_told(&b, NT_CAUSE_LONG_TIMER, "timer callback tick");
+	b = blocked(NT_CAUSE_LONG_SOFTIRQ, NULL);
+	b.number = 1;
+	assert_told(&b, NT_CAUSE_LONG_SOFTIRQ, "softirq TIMER");
+	b.number = 77;
+	assert_told(&b, NT_CAUSE_LONG_SOFTIRQ, "softirq ?");
+}
+
+/* Recordings come from strangers. */
+static void hostile(void **state)
+{
+	char text[CAUSE_TEXT_BYTES], small[8];
+	struct nt_blocked b;
+
+	(void)state;
+	memset(&b, 0xff, sizeof(b));
+	assert_int_equal(cause_of(&b, dict), NT_CAUSE_UNKNOWN);
+	for (unsigned int cause = 0; cause < NT_CAUSE_COUNT + 2; cause++) {
+		b.cause = (u16)cause;
+		assert_true(cause_text(&b, dict, text, sizeof(text)) < sizeof(text));
+		assert_true(cause_text(&b, NULL, text, sizeof(text)) < sizeof(text));
+		assert_int_equal(cause_text(&b, dict, small, sizeof(small)), sizeof(small) - 1);
+		for (const char *c = text; *c; c++)
+			assert_in_range(*c, ' ', '~');
+		assert_non_null(cause_name(cause));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(interrupts_off), cmocka_unit_test(two_interrupts),
+		cmocka_unit_test(the_cpu_did_not_run), cmocka_unit_test(registers_unknown),
+		cmocka_unit_test(softirqs_off),	  cmocka_unit_test(handlers),
+		cmocka_unit_test(hostile),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

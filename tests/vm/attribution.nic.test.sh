@@ -1,0 +1,236 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Who kept packets waiting, before they had an sk_buff and after: faults of a known cause, length and place (build/inject)
+# on the CPU that has the NIC's interrupt, while pings are sent from the other.
+set -u
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=blocks.sh
+. "$(dirname "$0")/blocks.sh"
+# shellcheck source-path=SCRIPTDIR source=faults.sh
+. "$(dirname "$0")/faults.sh"
+
+fault_ms=250
+json=$scratch/trace.jsonl
+
+# inject_fault NAME KIND [ARGUMENT]...: truth in $scratch/NAME: start, end, process.
+inject_fault() {
+	check "$1: there is a fault" eval "'$inject' $2 1 $fault_ms ${*:3} >'$scratch/$1'"
+	sleep 0.6
+}
+
+# shellcheck disable=SC2016 # jq's variables
+in_truth() {
+	local start end
+	read -r start end _ <"$scratch/$1"
+	jq -c --argjson from "$start" --argjson to "$end" "$2" "$json"
+}
+
+# The incident of a fault.
+# shellcheck disable=SC2016
+incident_of() { in_truth "$1" 'select(.type == "incident" and .cpu == 1 and .start_ns < $to and .end_ns > $from)'; }
+
+# Requests that were sent while the CPU was blocked; the last may have been answered after it.
+# shellcheck disable=SC2016
+sent_meanwhile() {
+	in_truth "$1" 'select(.type == "journey" and .icmp.type == 8 and .src == "10.0.2.15") | .events[]
+		| select(.probe == "net_dev_start_xmit" and .ts_ns > $from + 1000000 and .ts_ns < $to - 5000000)' | wc -l
+}
+
+# within TRUTH: the incident's bounds; what is injected is a part of the time for which the kernel has interrupts off.
+has_truth_within() {
+	local start end
+	read -r start end _ <"$scratch/$1"
+	jq -e --argjson ns "$((end - start))" '.high_ns >= $ns and .low_ns <= $ns + 10000000' <<<"$2"
+}
+
+# told NAME CAUSE TEXT: TEXT is a pattern for who is to blame.
+told() {
+	local name=$1 cause=$2 text=$3 incident sent packets
+	incident=$(incident_of "$name")
+	equal "$name: one incident" 1 "$(grep -c . <<<"$incident")"
+	equal "$name: cause" "$cause" "$(jq -r .cause <<<"$incident")"
+	check "$name: culprit" grep -qE "^$text\$" <<<"$(jq -r .text <<<"$incident")"
+	check "$name: the truth lies within the bounds" has_truth_within "$name" "$incident"
+	sent=$(sent_meanwhile "$name") packets=$(jq .packets <<<"$incident")
+	check "$name: packets were held: $packets of $sent" eval "((sent > 3 && packets >= sent && packets <= sent + 2))"
+	equal "$name: as many have it in their journeys" "$packets" "$(held_by "$(jq .id <<<"$incident")" | wc -l)"
+	equal "$name: they fall behind each other" '' "$(held_by "$(jq .id <<<"$incident")" | jq .delay_ns | sort -nrC || echo no)"
+}
+
+held_by() { jq -c --argjson id "$1" 'select(.type == "journey") | .before | select(.incident == $id)' "$json"; }
+
+# Of each reply that was held: its delay is what its round trip took, but for the little that that takes, and that ping
+# needs from the time which it notes to the driver. Where it lost its CPU in between, which few do, that is in there, too.
+delays_are_true() {
+	jq -s -e '[.[] | select(.type == "journey")] as $all
+		| ([$all[] | select(.icmp.type == 8) | {key: "\(.icmp.seq)", value: (.events[] | select(.probe == "net_dev_start_xmit") | .ts_ns)}]
+			| from_entries) as $sent
+		| [$all[] | select(.icmp.type == 0 and .before.incident) | (.start_ns - $sent["\(.icmp.seq)"]) as $rtt
+			| select(.before.low_ns > $rtt + 2000000 or .before.high_ns < $rtt - 8000000) | {seq: .icmp.seq, rtt: $rtt, before}] | . as $wrong
+		| if ($wrong | length) * 10 <= ([$all[] | select(.icmp.type == 0 and .before.incident)] | length) then true else ($wrong | debug | false) end' "$json"
+}
+
+# Nothing is blamed for long that was not there; what the machine beneath did has no culprit.
+blamed() { jq -r 'select(.type == "incident" and .cause != "unknown" and .cause != "host_pause") | .cause' "$json" | sort | paste -sd ' '; }
+
+# A virtual CPU that its host stops just where a task has interrupts off cannot be told from one on which the task
+# keeps them off: nothing shows the host's part to an emulated guest. And until 6.3 the kernel hands what is left after a
+# long softirq to ksoftirqd (d15121be7485 ended that), which waits for its turn behind what else runs.
+may_be_there='irqs_off|ksoftirqd_starved'
+but_for_those() { tr ' ' '\n' <<<"$1" | grep -vxE "$may_be_there"; }
+might_be_true() { [[ $(but_for_those "$1") == "$(but_for_those "$2")" ]]; }
+
+# blames NAME WANTED
+blames() {
+	local got
+	got=$(blamed)
+	if [[ $got != "$2" ]] && might_be_true "$2" "$got"; then
+		skip "$1" "or it was so: $(jq -c 'select(.type == "incident" and (.cause == "irqs_off" or .cause == "ksoftirqd_starved")) | [.text, .low_ns]' "$json" | paste -sd ' ')"
+	else
+		equal "$1" "$2" "$got"
+	fi
+}
+
+before_the_stack() {
+	local irq pinging
+	irq=$(input_irq)
+	echo 2 >"/proc/irq/$irq/smp_affinity"
+	start_nettrace "$json" -p icmp --addr 10.0.2.2 -w "$scratch/trace.nettrace" --format jsonl -o "$json" || return
+	taskset -c 0 ping -q -i 0.02 10.0.2.2 >/dev/null &
+	pinging=$!
+	keep_jiffies
+	start_waker
+	sleep 0.5
+	inject_fault 'interrupts off' irqs_off "$waker" "$wakee"
+	quiet_kill "$waker" "$wakee"
+	inject_fault 'long interrupt' irq "$irq"
+	inject_fault 'long timer' timer
+	inject_fault 'long softirq' softirq 1
+	start_sender
+	inject_fault 'softirqs off' softirqs_off "$sender"
+	quiet_kill "$sender"
+	quiet_kill "$pinging"
+	quiet_kill "$counter"
+	stop_nettrace
+	equal 'status' 0 "$nettrace_status"
+	told 'interrupts off' irqs_off "interrupts off by bash\[$waker\] in .*"
+	told 'long interrupt' long_irq "interrupt handler of irq $irq \(virtio.*\) in vring_interrupt.*"
+	told 'long timer' long_timer 'timer callback [a-z_]+'
+	told 'long softirq' long_softirq 'softirq TIMER'
+	told 'softirqs off' softirqs_off "softirqs off by bash\[$sender\] in .*"
+	check 'delays are what the round trips say' delays_are_true
+	blames 'nothing else is blamed' 'irqs_off long_irq long_softirq long_timer softirqs_off'
+	check 'incidents are announced' eval "(($(grep -c '^nettrace: incident ' "$json.err") >= 5))"
+}
+
+# A recording says the same.
+recorded() {
+	"$nettrace" -r "$scratch/trace.nettrace" --format jsonl >"$scratch/read.jsonl"
+	equal 'recorded: the same incidents' "$(jq -c 'select(.type == "incident")' "$json")" \
+		"$(jq -c 'select(.type == "incident")' "$scratch/read.jsonl")"
+	equal 'recorded: the same delays' "$(jq -c 'select(.type == "journey") | [.id, .before, .delays]' "$json" | sort)" \
+		"$(jq -c 'select(.type == "journey") | [.id, .before, .delays]' "$scratch/read.jsonl" | sort)"
+	"$nettrace" -r "$scratch/trace.nettrace" >"$scratch/read.txt"
+	check 'recorded: in text, the line under the header' \
+		grep -qE '^before the stack: [0-9.]+ ms \([0-9.]+ ms–[0-9.]+ ms\) on cpu 1: interrupts off by bash\[[0-9]+\] in .* \(incident [0-9]+\)$' "$scratch/read.txt"
+	check 'recorded: and a block for the incident' grep -qE '^\*{17} incident [0-9]+ \*{15}$' "$scratch/read.txt"
+	"$nettrace" -r "$scratch/trace.nettrace" --no-attribution >"$scratch/without.txt"
+	equal 'recorded: not with --no-attribution' 0 "$(grep -cE '^before|incident' "$scratch/without.txt")"
+	"$nettrace" -r "$scratch/trace.nettrace" --incident-min 1m >"$scratch/long.txt"
+	equal 'recorded: nor are shorter ones incidents' 0 "$(grep -c incident "$scratch/long.txt")"
+}
+
+# With RPS, packets wait for another CPU in the stack: when they came there is known.
+in_the_stack() {
+	local pinging
+	echo 2 >/sys/class/net/lo/queues/rx-0/rps_cpus
+	start_nettrace "$json" -p icmp --format jsonl || return
+	taskset -c 0 ping -q -i 0.02 127.0.0.1 >/dev/null &
+	pinging=$!
+	start_waker
+	sleep 0.3
+	inject_fault 'backlog' irqs_off "$waker" "$wakee"
+	quiet_kill "$waker" "$wakee"
+	quiet_kill "$pinging"
+	stop_nettrace
+	echo 0 >/sys/class/net/lo/queues/rx-0/rps_cpus
+	check 'backlog: packets have the delay, with its cause and where' jq -se 'any(.[] | select(.type == "journey") | .delays[];
+		.stage == "link-in" and .cause == "irqs_off" and .cpu == 1 and .bound == "exact" and .incident != null and .high_ns > 20000000)' "$json"
+	equal 'backlog: none has more than it took' '' "$(jq -c 'select(.type == "journey" and ([.delays[].low_ns] | add) > .total_ns) | .id' "$json")"
+}
+
+# --min-latency counts the time before the stack, too: the kernel keeps back the others.
+late_only() {
+	local pinging
+	start_nettrace "$json" -p icmp --addr 10.0.2.2 --min-latency 60ms --format jsonl || return
+	taskset -c 0 ping -q -i 0.02 10.0.2.2 >/dev/null &
+	pinging=$!
+	keep_jiffies
+	sleep 0.5
+	inject_fault 'late only' irq "$(input_irq)"
+	quiet_kill "$pinging" "$counter"
+	stop_nettrace
+	equal 'late only: others stay in the kernel' '' \
+		"$(jq -c 'select(.type == "journey" and (.incomplete | not) and (.before.delay_ns // 0) + .total_ns < 60000000) | .icmp' "$json")"
+	check 'late only: late ones are told' jq -se '[.[] | select(.type == "journey" and .before.cause == "long_irq")] | length >= 4' "$json"
+	check 'late only: what stayed is counted' grep -qE '^nettrace: [1-9][0-9]* packets took less and stayed in the kernel$' "$json.err"
+}
+
+# A NIC that a kernel thread polls waits with it for the CPU.
+threaded_napi() {
+	local pinging hog incident
+	if ! echo 1 >/sys/class/net/eth0/threaded 2>/dev/null; then
+		skip 'threaded NAPI' 'this kernel has none'
+		return
+	fi
+	pgrep '^napi/eth0' | while read -r thread; do taskset -pc 1 "$thread" >/dev/null; done
+	start_nettrace "$json" -p icmp --addr 10.0.2.2 --format jsonl || return
+	taskset -c 0 ping -q -i 0.02 10.0.2.2 >/dev/null &
+	pinging=$!
+	sleep 0.5
+	# by its own clock: on a busy host a shell needs long to start
+	# shellcheck disable=SC2016 # for the shell that it starts
+	taskset -c 1 chrt -f 50 bash -c 'until=$((${EPOCHREALTIME/./} + 250000)); while ((${EPOCHREALTIME/./} < until)); do :; done' &
+	hog=$!
+	wait "$hog"
+	sleep 0.5
+	quiet_kill "$pinging"
+	stop_nettrace
+	echo 0 >/sys/class/net/eth0/threaded
+	incident=$(jq -c 'select(.type == "incident" and .low_ns > 100000000)' "$json")
+	equal 'threaded NAPI: one incident' 1 "$(grep -c . <<<"$incident")"
+	equal 'threaded NAPI: cause and CPU' 'napi_thread_starved 1' "$(jq -r '"\(.cause) \(.cpu)"' <<<"$incident")"
+	check 'threaded NAPI: culprit' grep -qE "had the CPU$" <<<"$(jq -r 'select(.culprit.comm == "bash") | .text' <<<"$incident")"
+	check 'threaded NAPI: as long as the other ran' jq -e '.high_ns < 400000000 and .packets >= 4' <<<"$incident"
+	blames 'threaded NAPI: nobody else is blamed' napi_thread_starved
+}
+
+# A task that has the CPU delays nothing; nor does what was not there.
+nobody() {
+	local hog
+	taskset -c 1 bash -c 'while :; do :; done' &
+	hog=$!
+	start_nettrace "$json" -p icmp --format jsonl || return
+	taskset -c 0 ping -q -i 0.02 -c 100 10.0.2.2 >/dev/null
+	stop_nettrace
+	quiet_kill "$hog"
+	equal 'nobody: all pings' 200 "$(jq -c 'select(.type == "journey")' "$json" | wc -l)"
+	blames 'nobody: no one is blamed' ''
+}
+
+unwatched() {
+	start_nettrace "$json" -p icmp --no-attribution || return
+	equal 'unwatched: no program watches the CPUs' 0 "$(bpftool prog list | grep -c ' name cpu_')"
+	stop_nettrace
+}
+
+rm -f "$scratch/pipe"
+before_the_stack
+recorded
+rm -f "$scratch/pipe"
+in_the_stack
+late_only
+threaded_napi
+nobody
+unwatched

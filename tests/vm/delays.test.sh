@@ -1,0 +1,166 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Waits in the stack, and of what was received for its reader: each is made on purpose, and has to be told with its cause,
+# its length and the evidence, of the packets that waited and of no other.
+set -u
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=blocks.sh
+. "$(dirname "$0")/blocks.sh"
+
+json=$scratch/trace.jsonl
+
+# observe TRAFFIC ARGUMENT...: what nettrace says of it is in $json.
+observe() {
+	local traffic=$1
+	shift
+	start_nettrace "$scratch/out" "$@" --format jsonl -o "$json" || return
+	"$traffic" >"$scratch/traffic" 2>&1 || cat "$scratch/traffic"
+	stop_nettrace
+}
+
+# delays CAUSE [MILLISECONDS]: of so many or more: MILLISECONDS STAGE TEXT. An emulated CPU makes short ones of its own.
+delays() { jq -r --arg cause "$1" --argjson least "${2:-10}" 'select(.type == "journey") | .delays[]
+	| select(.cause == $cause and .delay_ns >= $least * 1e6) | "\(.delay_ns / 1e6 | floor) \(.stage) \(.text)"' "$json"; }
+
+# told NAME CAUSE LEAST MOST PATTERN: exactly one delay (or $count of them) of the cause, of so many milliseconds.
+told() {
+	local name=$1 cause=$2 least=$3 most=$4 pattern=$5
+	delays "$cause" "$((least < 10 ? least : 10))" >"$scratch/delays"
+	equal "$name: is told of ${count:-1}" "${count:-1}" "$(wc -l <"$scratch/delays")"
+	equal "$name: $least ms to $most ms, and why" '' "$(grep -vE "^[0-9]+ $pattern\$" "$scratch/delays"
+		awk -v least="$least" -v most="$most" '$1 < least || $1 > most' "$scratch/delays")"
+	equal "$name: nothing else is blamed for 30 ms or more" '' "$(jq -r --arg cause "$cause" 'select(.type == "journey")
+		| .delays[] | select(.cause != $cause and .cause != "unknown" and .delay_ns >= 30000000) | .text' "$json")"
+}
+
+pings() { in_a ping -q -c 3 -i 0.2 10.7.0.2; }
+
+netem() {
+	in_a tc qdisc add dev va root handle 8: netem delay 100ms
+	observe pings -p icmp
+	in_a tc qdisc del dev va root
+	count=3 told netem qdisc_shaper 100 130 'qdisc qdisc netem 8: let it go later'
+}
+
+burst() { in_a bash -c 'exec 3>/dev/udp/10.7.0.2/9; for i in 1 2 3 4 5; do printf %1400s >&3; done; sleep 0.5'; }
+
+# At 200 kbit/s a datagram of 1,442 bytes takes 58 ms; the burst lets two pass.
+tbf() {
+	in_a tc qdisc add dev va root handle 9: tbf rate 200kbit burst 3000 limit 100000
+	start_reader UDP-RECV:9
+	observe burst -p udp -D 9
+	end_reader
+	in_a tc qdisc del dev va root
+	count=3 told tbf qdisc_shaper 5 260 'qdisc qdisc tbf 9: let it go later'
+	check 'tbf: each waits longer than its predecessor' eval "delays qdisc_shaper 5 | cut -d ' ' -f 1 | sort -nuC"
+}
+
+one_ping() { in_a ping -q -c 1 10.7.0.2; }
+
+neighbour() {
+	ip -n a neighbour flush dev va
+	ip -n a neighbour del 10.7.0.2 dev va
+	in_b tc qdisc add dev vb root handle 8: netem delay 200ms
+	observe one_ping -p icmp --daddr 10.7.0.2
+	in_b tc qdisc del dev vb root
+	know a va b vb 10.7.0.2
+	told neighbour neighbour 195 260 'neighbour the link-layer address of the next hop was not known'
+}
+
+# shellcheck disable=SC2016 # awk's
+rules() {
+	in_b nft -f - < <(awk 'BEGIN { print "table ip long { chain rules { type filter hook input priority 0;"
+		for (i = 0; i < 40000; i++) print "ip saddr != 10.9.9.1 ip daddr != 10.9.9.1 ip ttl != 1 ip saddr 10.9." int(i / 250) "." i % 250 " counter"
+		print "}"; print "}" }')
+	observe pings -p icmp --daddr 10.7.0.2
+	in_b nft delete table ip long
+	count=3 told rules netfilter 1 200 'netfilter netfilter, .*table:long, chain:rules, 40000 rules'
+}
+
+fragments() { in_a ping -q -c 1 -s 2000 10.7.0.2; }
+
+late_fragment() {
+	in_a tc qdisc add dev va root handle 1: prio
+	in_a tc qdisc add dev va parent 1:3 handle 8: netem delay 100ms
+	in_a tc filter add dev va parent 1: protocol ip prio 1 u32 match u16 0 0x1fff at 6 flowid 1:1
+	in_a tc filter add dev va parent 1: protocol ip prio 2 u32 match u32 0 0 flowid 1:3
+	observe fragments -p icmp --daddr 10.7.0.2
+	in_a tc qdisc del dev va root
+	told 'late fragment' defrag 95 140 'ip-in other fragments of it came late'
+}
+
+# start_reader ADDRESS: socat in b that reads from there; sets reader.
+start_reader() {
+	in_b ${reader_on:+taskset -c "$reader_on"} socat -u "$1" OPEN:"$scratch/read",creat,append &
+	sleep 0.5
+	reader=$(pgrep -nx socat)
+}
+
+end_reader() {
+	kill "$reader" 2>/dev/null
+	wait
+}
+
+# What it is sent first has it wait, as readers do.
+send_late() { (
+	echo one
+	sleep 0.3
+	kill -STOP "$reader"
+	echo two
+	sleep 0.3
+	kill -CONT "$reader"
+	sleep 0.2
+) | in_a ${sender_on:+taskset -c "$sender_on"} socat -u - "$1"; }
+
+send_udp_late() { send_late UDP-SENDTO:10.7.0.2:7000; }
+send_tcp_late() { send_late TCP:10.7.0.2:7000; }
+
+stopped_readers() {
+	start_reader UDP-RECV:7000
+	observe send_udp_late -p udp -D 7000
+	end_reader
+	told 'UDP reader stopped' reader_busy 290 360 "socket queue its reader socat\\[$reader\\] was stopped"
+	start_reader TCP-LISTEN:7000
+	observe send_tcp_late -p tcp -D 7000
+	end_reader
+	told 'TCP reader stopped' reader_busy 290 360 "socket queue its reader socat\\[$reader\\] was stopped"
+}
+
+# A realtime task gives the CPU to nobody; of every second it may have 950 ms.
+send_to_hogged() {
+	{
+		echo one
+		sleep 0.3
+		timeout 0.3 taskset -c 1 chrt -f 50 bash -c 'while :; do :; done' &
+		sleep 0.05
+		echo two
+		sleep 0.5
+	} | in_a taskset -c 0 socat -u - UDP-SENDTO:10.7.0.2:7000
+}
+
+reader_off_cpu() {
+	reader_on=1 start_reader UDP-RECV:7000
+	observe send_to_hogged -p udp -D 7000
+	end_reader
+	told 'reader kept off its CPU' reader_not_scheduled 150 320 \
+		"socket queue its reader socat\\[$reader\\] was ready to run for [0-9.]+ ms, [0-9.]+ ms of which bash\\[[0-9]+\\] had its CPU"
+}
+
+modules() {
+	local module
+	for module in sch_netem sch_tbf sch_prio cls_u32 nf_tables; do modprobe "$module" || return; done
+}
+
+check 'modules' modules
+if check 'topology' topology_veth; then
+	know a va b vb 10.7.0.2
+	know b vb a va 10.7.0.1
+	netem
+	tbf
+	neighbour
+	rules
+	late_fragment
+	stopped_readers
+	reader_off_cpu
+fi
