@@ -35,9 +35,11 @@ endif
 # that ask nothing of the host either: compression and protobuf.
 PURE := options options_table options_values options_help filter digits out reason check probe_list near packet probe_table \
 	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace cause transit wait attribution pipeline \
+	latency latency_text latency_json slowest \
 	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
 	perfetto_cpus perfetto_trace render_perfetto pcapng render_pcapng
-LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer observers bpf_objects detach sweep shelves source_ring log
+LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer observers bpf_objects detach sweep shelves latencies \
+	latency_live counters source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -107,7 +109,7 @@ BPF_OBJECTS := nettrace nettrace_parts nettrace_direct nettrace_fentry nettrace_
 BPF_DEFINES = $(if $(findstring _fentry,$*),-DNT_FENTRY) $(if $(findstring _parts,$*),-DNT_PARTS) \
 	$(if $(findstring _direct,$*),-DNT_PARTS -DNT_DIRECT)
 
-$(BUILD)/tracer.o $(BUILD)/sweep.o $(BUILD)/shelves.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
+$(BUILD)/tracer.o $(BUILD)/sweep.o $(BUILD)/shelves.o $(BUILD)/latencies.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
 
 $(BUILD)/observers.o: $(BUILD)/delay.skel.h
 

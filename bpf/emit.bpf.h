@@ -22,7 +22,7 @@ struct emit {
 	u32 on_shelf; /* else in a ring */
 };
 
-/* With --min-latency: room on the journey's shelf, or NULL. */
+/* With shelves: room on the journey's shelf, or NULL. */
 static __always_inline void *emit_shelf(struct emit *emit, u32 size)
 {
 	struct nt_shelf *shelf = shelf_of(emit->ev.skb_id);
@@ -49,7 +49,7 @@ static __always_inline void *emit_place(struct emit *emit, u32 size)
 	void *ring, *record;
 
 	emit->on_shelf = false;
-	if (min_latency_ns) {
+	if (want_shelves) {
 		record = emit_shelf(emit, size);
 		if (record)
 			return record;
@@ -87,7 +87,7 @@ static __always_inline void emit_commit(struct emit *emit, void *record)
 {
 	struct nt_shelf *shelf;
 
-	if (!min_latency_ns || !emit->on_shelf) {
+	if (!want_shelves || !emit->on_shelf) {
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 		return;
 	}

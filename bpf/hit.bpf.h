@@ -7,6 +7,7 @@
 #include "cpu.bpf.h"
 #include "emit.bpf.h"
 #include "filter.bpf.h"
+#include "latency.bpf.h"
 #include "relatives.bpf.h"
 
 /* Flags of each probe's row, for programs that serve many rows. */
@@ -149,12 +150,22 @@ static __always_inline u64 raised_after_blockage(const struct nt_cpu *cpu)
 	return cpu->blocked_end_ns && cpu->blocked_end_ns + NT_ARRIVAL_SLACK_NS >= raised_ns ? raised_ns : 0;
 }
 
-/* A packet begins: since when it may have waited. For --min-latency the time before it existed counts, too. */
+/* A packet begins: since when it may have waited. That is slow, too. */
 static __always_inline u64 waits_since(u64 now_ns)
 {
-	struct nt_cpu *cpu = want_arrival && min_latency_ns ? cpu_here() : NULL;
+	struct nt_cpu *cpu = want_arrival && want_shelves ? cpu_here() : NULL;
 
 	return cpu && raised_after_blockage(cpu) && cpu->blocked_start_ns < now_ns ? cpu->blocked_start_ns : now_ns;
+}
+
+/* A journey begins. */
+static __always_inline void begin(struct sk_buff *skb, struct nt_tracked *t, u32 probe)
+{
+	u64 from_ns = waits_since(t->last_ns);
+
+	if (want_latency)
+		latency_begin(t, from_ns, probe);
+	shelf_begin(t->id, origins_begin(skb) ?: from_ns, probe);
 }
 
 /* The journey this skb belongs to after the rules of lifetime.h; NULL: nobody's. */
@@ -223,7 +234,7 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	t = track_start((u64)skb, head, print, probe);
 	if (!t)
 		return NULL;
-	shelf_begin(t->id, origins_begin(skb) ?: waits_since(t->last_ns), probe);
+	begin(skb, t, probe);
 	if (piece)
 		t->flags |= NT_T_PIECE;
 	track_header(t, print, network, &flow);
@@ -346,10 +357,14 @@ static __always_inline bool hit_open(struct hit *hit, void *ctx, struct sk_buff 
 	hit->late = want_arrival && (flags & NT_P_READS) && bpf_ktime_get_ns() - t->last_ns >= NT_BLOCKED_MIN_NS;
 	if (state & NT_T_NEW)
 		hit->emit.ev.kind |= NT_F_START;
+	if (want_latency)
+		latency_step(t, probe, flags & NT_P_END);
 	if (flags & NT_P_END)
 		hit->emit.ev.kind |= NT_F_END | (track_end(skb, t) ? NT_F_SHARED : 0);
 	else
 		hit->t = t;
+	if (want_latency && (flags & NT_P_END) && !(hit->emit.ev.kind & NT_F_SHARED))
+		latency_end(hit->emit.ev.skb_id);
 	hit->ctx = ctx;
 	hit->flags = flags;
 	hit->sent = true;

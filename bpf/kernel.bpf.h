@@ -44,6 +44,7 @@ enum bpf_map_type {
 #define NF_INET_LOCAL_OUT 3
 
 enum {
+	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_F_MMAPABLE = 1024,

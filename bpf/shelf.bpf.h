@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * --min-latency: the records of a journey wait in a shelf until it has taken that long, and then all go to the ring as
- * one batch; with a journey that ends before they are dropped, and userspace never hears of it.
+ * --min-latency, --latency: the records of a journey wait in a shelf until it has taken that long, or longer than the
+ * slowest so far, and then all go to the ring as one batch; with a journey that ends before they are
+ * dropped, and userspace never hears of it.
  *
  * A shelf is found by the journey's id, so its sk_buffs share it, and which of them writes is settled by
  * a claim. Nobody waits: whoever finds the shelf claimed sends its record to the ring, and makes what is in the shelf
@@ -13,7 +14,10 @@
 #include "ring.bpf.h"
 #include "track.bpf.h"
 
-const volatile u64 min_latency_ns = 0;
+const volatile bool want_shelves = false;
+
+/* From here on a journey is slow. Userspace raises it while --latency finds slower ones; 0: all are. */
+volatile u64 slow_ns = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -91,17 +95,17 @@ static __always_inline struct nt_shelf_counts *shelf_counts_here(void)
 PART bool shelf_begin(u32 id, u64 start_ns, u32 probe)
 {
 	struct nt_shelf *shelf;
-	u64 age_ns;
+	u64 slow = slow_ns, age_ns;
 
-	if (!min_latency_ns)
+	if (!want_shelves || !slow)
 		return false;
 	shelf = shelf_of(id);
 	if (!shelf)
 		return false;
 	age_ns = start_ns - shelf->start_ns;
-	if (age_ns > min_latency_ns + CLAIM_STALE_NS)
+	if (age_ns > slow + CLAIM_STALE_NS)
 		shelf->claimed = 0;
-	if ((shelf->id && age_ns < min_latency_ns) || !shelf_claim(shelf)) {
+	if ((shelf->id && age_ns < slow) || !shelf_claim(shelf)) {
 		__sync_fetch_and_add(&shelf_counts_here()->direct, 1);
 		return false;
 	}
@@ -133,7 +137,7 @@ static __always_inline void *shelf_reserve(struct nt_shelf *shelf, const struct 
 	}
 	used = shelf->batch.used_bytes;
 	barrier_var(used);
-	if (shelf->id == ev->skb_id && !shelf->bypassed && now_ns - shelf->start_ns < min_latency_ns &&
+	if (shelf->id == ev->skb_id && !shelf->bypassed && now_ns - shelf->start_ns < slow_ns &&
 	    used <= NT_SHELF_BYTES - sizeof(*entry) - NT_RECORD_MAX_BYTES) {
 		entry = (void *)&shelf->batch.bytes[used];
 		entry->size_bytes = size;

@@ -292,6 +292,9 @@ static __always_inline void track_take_over(u64 skb, const struct nt_tracked *fr
 		.id = from->id,
 		.network = from->network,
 		.l3_proto = from->l3_proto,
+		.stage = from->stage,
+		.way = from->way,
+		.since_ns = from->since_ns,
 	};
 
 	if (skb_insert(skb, &value))

@@ -26,6 +26,9 @@ struct nt_tracked {
 	u16 flags;   /* NT_T_* */
 	u16 network; /* offset of the network header from the head when last read */
 	u32 l3_proto; /* and what was there */
+	u16 stage; /* with --latency: where it is, and how it came */
+	u16 way;
+	u64 since_ns; /* and since when; 0: this sk_buff has yet to show itself */
 };
 
 /* heads: skb->head to the journey of those who hold it. */
@@ -46,7 +49,7 @@ enum nt_want_task {
 /* What is kept by CPU in an array has room for so many. */
 #define NT_MAX_CPUS 1024
 
-/* By CPU, with --min-latency. */
+/* By CPU, with --min-latency or --latency. */
 struct nt_shelf_counts {
 	u64 fast;   /* journeys whose records were dropped */
 	u64 direct; /* journeys whose records were sent at once: no shelf was free */

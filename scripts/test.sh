@@ -21,11 +21,12 @@ logs=build/test-logs
 
 # The fast selection: its second kernel has neither kprobe.multi nor the newest ways to free a packet.
 first_kernel=7.x second_kernel=6.1
-first_tests=(00-guest backends check delays errors filters latency overload paths ping probes reuse stale tcp tunnels)
+first_tests=(00-guest backends check delays errors filters histograms latency overload paths ping probes reuse stale tcp tunnels)
 second_tests=(00-guest backends ping paths probes tcp)
 
-# Where a machine's standing still is told from the rest, the host has to be quiet: not in the fast selection.
-fast_nic_tests=(01-guest.nic attribution.nic nic.nic)
+# Where a machine's standing still is told from the rest, the host has to be quiet: host.nic is not in the fast selection.
+first_nic_tests=(01-guest.nic attribution.nic nic.nic)
+second_nic_tests=(01-guest.nic nic.nic)
 
 # count KIND: over the logs of all stages.
 count() { cat "$logs"/*.log | grep -c "^$1 - " || true; }
@@ -87,8 +88,8 @@ guest_tests() {
 	local kernel=$1 long=() names=() nic_names=()
 	[[ $selection != all ]] || long=(env NETTRACE_LONG=1)
 	case $selection,$kernel in
-	fast,"$first_kernel") names=("${first_tests[@]}") nic_names=("${fast_nic_tests[@]}") ;;
-	fast,"$second_kernel") names=("${second_tests[@]}") nic_names=("${fast_nic_tests[@]}") ;;
+	fast,"$first_kernel") names=("${first_tests[@]}") nic_names=("${first_nic_tests[@]}") ;;
+	fast,"$second_kernel") names=("${second_tests[@]}") nic_names=("${second_nic_tests[@]}") ;;
 	attribution,*) names=("${cause_tests[@]}") nic_names=("${nic_cause_tests[@]}") ;;
 	esac
 	stage "$kernel" scripts/vm.sh --kernel "$kernel" --timeout 1800 -- "${long[@]}" tests/vm/run.sh "${names[@]}" || true

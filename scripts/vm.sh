@@ -154,30 +154,34 @@ qemu_command() {
 	[[ -z $nic ]] || network
 }
 
+# nap SECONDS: without a process. With some for each look at the guest their numbers go round within minutes: QEMU's is
+# another's as soon as it has ended, and bash then waits for it without end.
+nap() { read -rt "$1" -u 9 || true; }
+
 # wait_until SECONDS CONDITION...: false if first the time is over, QEMU ends, or nobody reads the output any more.
 wait_until() {
 	local end=$((SECONDS + $1))
 	shift
 	until "$@"; do
 		if ((SECONDS > end)) || has_ended || ! is_read; then return 1; fi
-		sleep 0.05
+		nap 0.05
 	done
 }
 
-# What a guest asks for on its third serial port: `pause SECONDS` stops QEMU, as a host does that has other work, while
-# the guest's clock goes on; `freeze SECONDS` stops the machine with its clock.
+# What a guest asks for on its third serial port, in the array lines: `pause SECONDS` stops QEMU, as a host does that has
+# other work, while the guest's clock goes on; `freeze SECONDS` stops the machine with its clock.
 serve_stops() {
-	local asked what seconds
-	mapfile -t asked < <(grep -E '^(pause|freeze) [0-9.]+$' "$work/status")
-	while ((stops < ${#asked[@]})); do
-		read -r what seconds <<<"${asked[stops++]}"
-		if [[ $what == pause ]]; then
+	local line seconds asked=0
+	for line in "${lines[@]}"; do
+		if ! [[ $line =~ ^(pause|freeze)\ ([0-9.]+)$ ]] || ((asked++ < stops)); then continue; fi
+		stops=$asked seconds=${BASH_REMATCH[2]}
+		if [[ ${BASH_REMATCH[1]} == pause ]]; then
 			kill -STOP "$qemu_pid"
-			sleep "$seconds"
+			nap "$seconds"
 			kill -CONT "$qemu_pid"
 		else
 			socat - "unix-connect:$work/monitor" <<<stop >/dev/null
-			sleep "$seconds"
+			nap "$seconds"
 			socat - "unix-connect:$work/monitor" <<<cont >/dev/null
 		fi
 	done
@@ -185,8 +189,10 @@ serve_stops() {
 
 has_started() { [[ -s $work/status ]]; }
 has_finished() {
+	local lines
+	mapfile -t lines <"$work/status"
 	serve_stops
-	grep -q '^exit ' "$work/status"
+	[[ ${lines[*]: -1} == 'exit '* ]]
 }
 has_ended() { ! kill -0 "$qemu_pid" 2>/dev/null; }
 is_read() { kill -0 "$reader" 2>/dev/null; }
@@ -283,6 +289,8 @@ main() {
 	find_kernel
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
+	mkfifo "$work/never"
+	exec 9<>"$work/never"
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	make_initrd

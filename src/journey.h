@@ -152,6 +152,9 @@ const char *outcome_name(enum outcome outcome);
 /* "softirq", …, as the JSON has it; NULL if unknown. */
 const char *context_name(unsigned int context);
 
+/* From its first event to its last, and what is known that it waited before. */
+u64 journey_took_ns(const struct journey *journey);
+
 /* The slowest span between two neighbouring events. False if there are fewer than two events. */
 bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns);
 

@@ -215,6 +215,11 @@ void journey_settle(struct journey *journey, const struct nt_anno_DROP *const dr
 	journey->drop = journey->outcome == OUTCOME_DROPPED ? drops[onlookers] : NULL;
 }
 
+u64 journey_took_ns(const struct journey *journey)
+{
+	return journey->before.delay_ns + (journey->end_ns - journey->start_ns);
+}
+
 bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns)
 {
 	u64 slowest = 0;

@@ -138,7 +138,8 @@ static const char *const exclusive[][2] = {
 	{"probes", "write"},	    {"probes", "format"},  {"basic", "pid"},	     {"read", "write"},
 	{"read", "check"},	    {"read", "probes"},	   {"read", "netns-current"}, {"read", "backend"},
 	{"read", "probe"},	    {"read", "exclude"},   {"read", "buffer"},	     {"read", "duration"},
-	{"read", "stack"},	    {"basic", "min-latency"},
+	{"read", "stack"},	    {"basic", "min-latency"}, {"latency", "basic"},	     {"latency", "min-latency"},
+	{"latency", "write"},	    {"latency", "check"},  {"latency", "probes"},    {"latency", "incident-min"},
 };
 
 /* The first is nothing without the second. */
@@ -176,6 +177,20 @@ static bool is_standard(const char *path)
 	return path && !strcmp(path, "-");
 }
 
+/* What the kernel counts is chosen by what the kernel knows of a packet. */
+static int check_latency(struct parsing *p, const bool *seen)
+{
+	static const char *const later[] = {"ifname", "netns", "netns-current", "pid", "count"};
+
+	if (!p->options.latency || p->options.n_read)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+		if (is_given(seen, later[i]))
+			return refuse(p, "--latency counts in the kernel, where --%s is not known; use -w, and --latency with -r",
+				      later[i]);
+	return 0;
+}
+
 /* What is about the output and that output cannot honour. */
 static int check_output(struct parsing *p)
 {
@@ -187,6 +202,8 @@ static int check_output(struct parsing *p)
 			      options->basic ? "basic" : "date");
 	if (options->basic && !format->event)
 		return refuse(p, "--basic and --format %s exclude each other", format->name);
+	if (options->latency && !format->latency)
+		return refuse(p, "--latency and --format %s exclude each other", format->name);
 	if (options->date && format != &render_text)
 		return refuse(p, "--date and --format %s exclude each other", format->name);
 	if (options->pcap_at && format != &render_pcapng)
@@ -216,6 +233,8 @@ static int check_together(struct parsing *p, const bool *seen)
 
 	if (!err)
 		err = check_probes(p);
+	if (!err)
+		err = check_latency(p, seen);
 	if (!err)
 		err = check_output(p);
 	return err ? err : check_files(p);

@@ -58,6 +58,7 @@ struct options {
 	unsigned long long buffer_bytes; /* --buffer, 0: the default */
 	enum backend backend;
 	bool basic;
+	bool latency;
 	bool detail;
 	bool date;
 	bool stack;

@@ -68,7 +68,10 @@ const struct option_row option_rows[] = {
 		 "over; events of others are printed until then."},
 	{0, "diag", NULL, "tell what went wrong, and what to do", GROUP_MODE, LATER},
 	{0, "drop", NULL, "dropped packets only", GROUP_MODE, LATER},
-	{0, "latency", NULL, "histograms of the time in each stage", GROUP_MODE, LATER},
+	{0, "latency", NULL, "how long packets are in each stage", GROUP_MODE, FLAG(latency),
+	 .more = "Count how long every packet is in each stage, in the kernel, and print the quantiles at the end, by "
+		 "direction, with the slowest packets and what each CPU counted meanwhile; on a terminal every second, too. "
+		 "With --read the same of a recording."},
 	{0, "sock", NULL, "events of sockets", GROUP_MODE, LATER},
 	{0, "rtt", NULL, "round trip times of TCP", GROUP_MODE, LATER},
 	{0, "monitor", NULL, "unusual events only", GROUP_MODE, LATER},

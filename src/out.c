@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One buffered sink for stdout or a file. stdio would hide which write failed, and why. */
+/* One buffered sink for stdout, a file or memory. stdio would hide which write failed, and why. */
 #include "out.h"
 
 #include <errno.h>
@@ -17,6 +17,25 @@ static bool is_writable(int fd)
 	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
+static struct out *out_new(int fd)
+{
+	struct out *out = malloc(sizeof(*out));
+
+	if (!out)
+		return NULL;
+	out->fd = fd;
+	out->error = 0;
+	out->opened = false;
+	out->used = out->n_kept = 0;
+	out->kept = NULL;
+	return out;
+}
+
+struct out *out_memory(void)
+{
+	return out_new(OUT_MEMORY);
+}
+
 int out_open(const char *path, struct out **ret_out)
 {
 	bool to_file = path && strcmp(path, "-") != 0;
@@ -24,13 +43,10 @@ int out_open(const char *path, struct out **ret_out)
 
 	if (!to_file && !is_writable(STDOUT_FILENO))
 		return -EBADF;
-	out = malloc(sizeof(*out));
+	out = out_new(STDOUT_FILENO);
 	if (!out)
 		return -ENOMEM;
-	out->fd = STDOUT_FILENO;
-	out->error = 0;
 	out->opened = to_file;
-	out->used = 0;
 	if (to_file) {
 		out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
 		if (out->fd < 0) {
@@ -80,12 +96,37 @@ int out_write_all(int fd, const char *bytes, size_t size)
 	return 0;
 }
 
+static int keep(struct out *out, const char *bytes, size_t size)
+{
+	char *kept = realloc(out->kept, out->n_kept + size + 1);
+
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept + out->n_kept, bytes, size);
+	out->kept = kept;
+	out->n_kept += size;
+	return 0;
+}
+
+static int pass_on(struct out *out, const char *bytes, size_t size)
+{
+	return out->fd == OUT_MEMORY ? keep(out, bytes, size) : out_write_all(out->fd, bytes, size);
+}
+
 int out_flush(struct out *out)
 {
 	if (!out->error)
-		remember(out, out_write_all(out->fd, out->buffer, out->used));
+		remember(out, pass_on(out, out->buffer, out->used));
 	out->used = 0;
 	return out->error;
+}
+
+void out_copy(struct out *out, const struct out *memory)
+{
+	if (memory->error)
+		remember(out, memory->error);
+	out_write(out, memory->kept, memory->n_kept);
+	out_write(out, memory->buffer, memory->used);
 }
 
 int out_close(struct out *out)
@@ -99,6 +140,7 @@ int out_close(struct out *out)
 	if (out->opened && close(out->fd) && errno != EINTR)
 		remember(out, -errno);
 	err = out->error;
+	free(out->kept);
 	free(out);
 	return err;
 }
@@ -108,7 +150,7 @@ void out_write_through(struct out *out, const void *bytes, size_t size)
 	if (out_flush(out))
 		return;
 	if (size >= sizeof(out->buffer)) {
-		remember(out, out_write_all(out->fd, bytes, size));
+		remember(out, pass_on(out, bytes, size));
 		return;
 	}
 	memcpy(out->buffer, bytes, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where output goes: one buffered sink for stdout or a file. */
+/* Where output goes: one buffered sink for stdout, a file or memory. */
 #ifndef NT_OUT_H
 #define NT_OUT_H
 
@@ -12,18 +12,28 @@
 
 /* Here for the functions that are inline. */
 struct out {
-	int fd;
+	int fd;	     /* OUT_MEMORY: none */
 	int error;   /* the first, as negative errno; nothing is written after it */
 	bool opened; /* by us, so ours to close */
 	size_t used;
+	char *kept; /* in memory: what does not fit in the buffer */
+	size_t n_kept;
 	char buffer[64 * 1024];
 };
+
+#define OUT_MEMORY (-1)
 
 /*
  * Open path, or stdout when path is NULL or "-". 0 with *ret_out set, or negative errno.
  * A file is created or truncated. -EBADF if stdout cannot be written to.
  */
 int out_open(const char *path, struct out **ret_out);
+
+/* One that keeps what is written. NULL without memory. Not to be flushed, but closed as others are. */
+struct out *out_memory(void);
+
+/* Write what was written into memory. */
+void out_copy(struct out *out, const struct out *memory);
 
 /* Flush and close; 0 or the first error that any write met. NULL is fine. */
 int out_close(struct out *out);

@@ -43,6 +43,14 @@ static bool wants_color(const struct options *options)
 	       strcmp(term, "dumb") != 0 && isatty(STDOUT_FILENO);
 }
 
+bool output_refreshes(const struct options *options)
+{
+	const char *term = getenv("TERM");
+
+	return options_format(options) == &render_text && output_is_stdout(options) && term && strcmp(term, "dumb") != 0 &&
+	       isatty(STDOUT_FILENO);
+}
+
 struct render_env output_env(const struct options *options, const struct dict *dict, const struct trace_facts *facts)
 {
 	return (struct render_env){

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "attribution.h"
+#include "slowest.h"
 
 /* Lets journeys pass that are of a scope, up to a number of them. */
 struct gate {
@@ -20,9 +21,11 @@ struct pipeline {
 	struct render *render;
 	struct journey_set *journeys;
 	struct attribution *attribution; /* NULL: causes are not looked for */
+	struct latency *latency; /* NULL: journeys are told as they end */
+	struct slowest slowest;
 	void (*announce)(void *user, const struct incident *incident);
 	void *user;
-	unsigned long long incomplete, events, malformed;
+	unsigned long long incomplete, events, malformed, left_out;
 };
 
 static bool gate_is_shut(const struct gate *gate)
@@ -72,10 +75,33 @@ static int on_incident(void *user, const struct incident *incident, bool over)
 	return write_error(pipeline);
 }
 
+/* Its text is made now, since the journey is not there any more when it is known to be one of the slowest. */
+static int keep_slow(struct pipeline *pipeline, struct journey *journey)
+{
+	struct render *render = pipeline->render;
+	u64 took_ns = journey_took_ns(journey);
+	struct out *out = render->out, *text;
+
+	latency_add_journey(pipeline->latency, journey);
+	if (journey->incomplete || took_ns <= slowest_least_ns(&pipeline->slowest))
+		return 0;
+	text = out_memory();
+	if (!text)
+		return -ENOMEM;
+	render->out = text;
+	render->format->journey(render, journey);
+	render->out = out;
+	slowest_add(&pipeline->slowest, took_ns, text);
+	return 0;
+}
+
 static int print_journey(struct pipeline *pipeline, struct journey *journey)
 {
-	int err = pipeline->attribution ? attribution_hold(pipeline->attribution, journey) : 0;
+	int err;
 
+	if (pipeline->latency) /* whom an incident held is not known where most packets stay in the kernel */
+		return keep_slow(pipeline, journey);
+	err = pipeline->attribution ? attribution_hold(pipeline->attribution, journey) : 0;
 	if (!err && pipeline->render && !pipeline->basic)
 		pipeline->render->format->journey(pipeline->render, journey);
 	return err ? err : write_error(pipeline);
@@ -100,8 +126,10 @@ static int on_journey(void *user, const struct journey *journey)
 	wanted = scope_wants(pipeline->traced.scope, pipeline->dict, &judged);
 	pipeline->traced.passed += wanted;
 	wanted &= scope_wants(pipeline->read.scope, pipeline->dict, &judged) && filter_wants(pipeline, &judged);
-	if (!wanted)
+	if (!wanted) {
+		pipeline->left_out++;
 		return pipeline_enough(pipeline);
+	}
 	pipeline->read.passed++;
 	pipeline->incomplete += journey->incomplete;
 	pipeline->events += journey->n_events;
@@ -143,7 +171,8 @@ struct pipeline *pipeline_new(const struct pipeline_terms *terms, const struct p
 	pipeline->journeys = journey_set_new(probes, dict, on_journey, pipeline);
 	if (!terms->no_attribution)
 		pipeline->attribution = attribution_new(dict, terms->incident_min_ns, on_incident, pipeline);
-	if (!pipeline->traced.scope || !pipeline->read.scope || !pipeline->journeys ||
+	pipeline->latency = terms->latency ? calloc(1, sizeof(*pipeline->latency)) : NULL;
+	if (!pipeline->traced.scope || !pipeline->read.scope || !pipeline->journeys || (terms->latency && !pipeline->latency) ||
 	    (!terms->no_attribution && !pipeline->attribution)) {
 		pipeline_free(pipeline);
 		return NULL;
@@ -161,9 +190,31 @@ void pipeline_free(struct pipeline *pipeline)
 		return;
 	journey_set_free(pipeline->journeys);
 	attribution_free(pipeline->attribution);
+	slowest_free(&pipeline->slowest);
+	free(pipeline->latency);
 	scope_free(pipeline->traced.scope);
 	scope_free(pipeline->read.scope);
 	free(pipeline);
+}
+
+unsigned long long pipeline_left_out(const struct pipeline *pipeline)
+{
+	return pipeline->left_out;
+}
+
+u64 pipeline_slow_ns(const struct pipeline *pipeline)
+{
+	return slowest_least_ns(&pipeline->slowest);
+}
+
+int pipeline_tell_latency(struct pipeline *pipeline, const struct latency_report *report)
+{
+	const struct latency_report own = {.latency = pipeline->latency};
+	struct render *render = pipeline->render;
+
+	slowest_put(&pipeline->slowest, render->out);
+	render->format->latency(render, report ? report : &own);
+	return flush_output(pipeline, 0);
 }
 
 int pipeline_add(struct pipeline *pipeline, const struct nt_event *record, size_t size, u32 cpu)

@@ -4,6 +4,7 @@
 #define NT_PIPELINE_H
 
 #include "journey.h"
+#include "latency.h"
 #include "render.h"
 #include "scope.h"
 
@@ -20,6 +21,7 @@ struct pipeline_terms {
 	struct pipeline_want read;	/* by the reader of a recording; zero: everything */
 	const struct nt_filter *filter; /* of that reader, or NULL */
 	bool basic;
+	bool latency; /* keep the slowest journeys, and tell them by pipeline_tell_latency only */
 	bool no_attribution;
 	u64 incident_min_ns; /* 0: NT_INCIDENT_MIN_NS */
 	void (*announce)(void *user, const struct incident *incident); /* an incident is known, or NULL */
@@ -33,6 +35,15 @@ struct pipeline_terms {
 struct pipeline *pipeline_new(const struct pipeline_terms *terms, const struct probe_table *probes,
 			      const struct dict *dict, struct render *render);
 void pipeline_free(struct pipeline *pipeline);
+
+/* Journeys that were added, and are not wanted. */
+unsigned long long pipeline_left_out(const struct pipeline *pipeline);
+
+/* With `latency`: journeys that take less need not be added any more. 0: all are wanted. */
+u64 pipeline_slow_ns(const struct pipeline *pipeline);
+
+/* At the end, with `latency`: the slowest journeys, and the report. NULL: of those that were added. The error of writing, or 0. */
+int pipeline_tell_latency(struct pipeline *pipeline, const struct latency_report *report);
 
 /* Take one record. 0; 1 when enough journeys are over; or the error of writing, or -ENOMEM. */
 int pipeline_add(struct pipeline *pipeline, const struct nt_event *record, size_t size, u32 cpu);

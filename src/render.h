@@ -6,6 +6,7 @@
 #include "attribution.h"
 #include "dict.h"
 #include "journey.h"
+#include "latency.h"
 #include "out.h"
 #include "trace.h"
 
@@ -36,6 +37,7 @@ struct render_format {
 	void (*journey)(struct render *render, const struct journey *journey);
 	void (*event)(struct render *render, const struct journey *journey, const struct journey_event *event);
 	void (*incident)(struct render *render, const struct incident *incident); /* it is over */
+	void (*latency)(struct render *render, const struct latency_report *report); /* the end of --latency */
 	void (*end)(struct render *render, const struct trace_totals *totals);
 	void (*free)(struct render *render); /* what the state owns */
 };

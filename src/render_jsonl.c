@@ -535,6 +535,11 @@ static void put_totals(struct render *render, const struct trace_totals *totals)
 	json_end(&json);
 }
 
+static void put_latency(struct render *render, const struct latency_report *report)
+{
+	latency_put_json(render->out, report);
+}
+
 const struct render_format render_jsonl = {
 	.name = "jsonl",
 	.ending = ".jsonl",
@@ -542,5 +547,6 @@ const struct render_format render_jsonl = {
 	.journey = put_journey,
 	.event = put_event_line,
 	.incident = put_incident,
+	.latency = put_latency,
 	.end = put_totals,
 };

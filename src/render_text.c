@@ -646,10 +646,16 @@ static void put_incident(struct render *render, const struct incident *incident)
 	out_literal(text.out, "\n");
 }
 
+static void put_latency(struct render *render, const struct latency_report *report)
+{
+	latency_put_text(render->out, report);
+}
+
 const struct render_format render_text = {
 	.name = "text",
 	.ending = ".txt",
 	.journey = put_journey,
 	.event = put_event_line,
 	.incident = put_incident,
+	.latency = put_latency,
 };

@@ -220,6 +220,7 @@ static struct pipeline_terms make_terms(const struct replay *replay, const struc
 		},
 		.filter = &options->filter,
 		.basic = options->basic,
+		.latency = options->latency,
 		.no_attribution = options->no_attribution,
 		.incident_min_ns = options->incident_min_ns,
 	};
@@ -325,6 +326,7 @@ static bool goes_on(const struct part *before, const struct part *part)
 /* The parts from `first` on that are of one trace. *ret_n: how many they are. */
 static int tell_trace(struct replay *replay, unsigned int first, unsigned int *ret_n)
 {
+	const struct options *options = replay->options;
 	const struct part *parts = &replay->parts[first];
 	struct telling telling;
 	unsigned int n, i;
@@ -342,6 +344,8 @@ static int tell_trace(struct replay *replay, unsigned int first, unsigned int *r
 	}
 	if (!ret)
 		ret = pipeline_finish(telling.pipeline);
+	if (ret >= 0 && options->latency)
+		ret = pipeline_tell_latency(telling.pipeline, NULL);
 	if (i)
 		say_losses(&telling, &parts[i - 1]);
 	telling_end(&telling);

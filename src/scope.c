@@ -269,8 +269,7 @@ bool scope_wants(struct scope *scope, const struct dict *dict, const struct jour
 	if (wanted && terms->ifname)
 		wanted = is_on_interface(journey, dict, terms->ifname);
 	/* how long one took whose end was not seen is unknown: too long perhaps, and told */
-	return wanted && (journey->incomplete ||
-			  journey->before.delay_ns + (journey->end_ns - journey->start_ns) >= terms->min_latency_ns);
+	return wanted && (journey->incomplete || journey_took_ns(journey) >= terms->min_latency_ns);
 }
 
 bool scope_wants_event(const struct scope *scope, const struct dict *dict, const struct journey_event *event)

@@ -13,6 +13,7 @@
 #include "dict.h"
 #include "facts.h"
 #include "kernel.h"
+#include "latency_live.h"
 #include "log.h"
 #include "names.h"
 #include "out.h"
@@ -46,6 +47,7 @@ struct session {
 	struct out *out;
 	struct render *render;
 	struct pipeline *pipeline;
+	struct latency_live *latency; /* NULL: not asked for */
 	struct recording_writer *recording; /* NULL: none is asked for */
 	u64 began_ns, loaded_ns, attached_ns;
 	u64 next_clock_ns, next_totals_ns;
@@ -126,6 +128,7 @@ static int begin_output(struct session *session)
 	const struct pipeline_terms terms = {
 		.traced = {.scope = *session->terms, .count = options->count},
 		.basic = options->basic,
+		.latency = options->latency,
 		.no_attribution = options->no_attribution,
 		.incident_min_ns = options->incident_min_ns,
 		.announce = announce,
@@ -141,6 +144,12 @@ static int begin_output(struct session *session)
 	session->pipeline = pipeline_new(&terms, session->probes, session->dict, session->render);
 	if (!session->pipeline)
 		return -ENOMEM;
+	if (options->latency) {
+		session->latency = latency_live_new(session->tracer, session->pipeline,
+						    output_refreshes(options) ? session->out : NULL);
+		if (!session->latency)
+			return -ENOMEM;
+	}
 	return session->out ? out_flush(session->out) : 0;
 }
 
@@ -187,6 +196,7 @@ static int session_open(struct session *session)
 static void session_close(struct session *session)
 {
 	recording_close(session->recording, NULL); /* before a child is made: its thread would not be in there */
+	latency_live_free(session->latency);
 	tracer_free(session->tracer);
 	kernel_free(session->kernel);
 	pipeline_free(session->pipeline);
@@ -271,6 +281,8 @@ static int trace(struct session *session)
 			got = pipeline_flush(session->pipeline);
 		if (got >= 0)
 			got = keep_recording(session);
+		if (got >= 0 && session->latency)
+			got = latency_live_advance(session->latency);
 		if (got < 0 || pipeline_enough(session->pipeline))
 			break;
 		nap(end);
@@ -299,6 +311,8 @@ static int drain(struct session *session)
 	if (got < 0)
 		return (int)got;
 	got = pipeline_finish(session->pipeline);
+	if (got >= 0 && session->latency)
+		got = latency_live_finish(session->latency);
 	return got < 0 ? (int)got : 0;
 }
 
@@ -344,12 +358,18 @@ static int begin(struct session *session, bool *ret_begun)
 	return err;
 }
 
-static void say_shelved(const struct nt_shelf_counts *shelved)
+/* Who was fast and left the kernel all the same: a bound said that it could be slow, or a place there was taken. */
+static void say_shelved(const struct session *session)
 {
+	const struct nt_shelf_counts *shelved = &session->shelved;
+	unsigned long long left_out = pipeline_left_out(session->pipeline);
+
 	if (shelved->fast)
 		log_say("%llu packets took less and stayed in the kernel", (unsigned long long)shelved->fast);
 	if (shelved->direct)
 		log_say("%llu packets were not kept back there: older ones had their place", (unsigned long long)shelved->direct);
+	if (session->options->min_latency_ns && left_out)
+		log_say("%llu packets left the kernel and are not told: faster, or not of what was asked for", left_out);
 }
 
 /* What ends with the trace: the output, the recording, and the totals on stderr. */
@@ -366,7 +386,7 @@ static int finish(struct session *session, int err)
 		return -EPIPE;
 	trace_totals_text(&totals, text, sizeof(text));
 	tracer_say_losses(session->tracer);
-	say_shelved(&session->shelved);
+	say_shelved(session);
 	log_say("%s", text);
 	if (written)
 		log_say("%s: %s; it can be read up to there", session->options->write, strerror(-written));

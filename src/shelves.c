@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What --min-latency keeps back in the kernel (bpf/shelf.bpf.h), for when nobody there will send it any more. */
+/* What is kept back in the kernel (bpf/shelf.bpf.h), for when nobody there will send it any more. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <sys/mman.h>
@@ -29,7 +29,7 @@ int shelves_map(struct tracer *tracer)
 {
 	void *shelves;
 
-	if (!tracer->min_latency_ns)
+	if (!tracer->skel->rodata->want_shelves)
 		return 0;
 	shelves = mmap(NULL, SHELVES_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(tracer->skel->maps.shelves), 0);
 	if (shelves == MAP_FAILED)
@@ -78,7 +78,7 @@ static void count(const struct tracer *tracer, struct nt_shelf_counts *counts)
 int tracer_drain_shelves(struct tracer *tracer, source_record_fn on_record, void *user,
 			 struct nt_shelf_counts *ret_counts)
 {
-	u64 now = now_ns();
+	u64 now = now_ns(), slow_ns = tracer->skel->bss->slow_ns;
 	int err = 0;
 	size_t i;
 
@@ -87,7 +87,12 @@ int tracer_drain_shelves(struct tracer *tracer, source_record_fn on_record, void
 		return 0;
 	count(tracer, ret_counts);
 	for (i = 0; !err && i < NT_SHELVES; i++)
-		if (tracer->shelves[i].id && now - tracer->shelves[i].start_ns >= tracer->min_latency_ns)
+		if (tracer->shelves[i].id && now - tracer->shelves[i].start_ns >= slow_ns)
 			err = hand_on(&tracer->shelves[i], on_record, user);
 	return err;
+}
+
+void tracer_keep_faster(struct tracer *tracer, u64 than_ns)
+{
+	*(volatile u64 *)&tracer->skel->bss->slow_ns = than_ns;
 }

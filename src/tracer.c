@@ -124,6 +124,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel_abilities 
 	for (i = 0; i < tracer->plan->n_entries; i++) {
 		rodata->probe_flags[i] = row_of(tracer, i)->flags;
 		rodata->probe_arg[i] = (u8)tracer->plan->entries[i].arg;
+		rodata->probe_stages[i] = (u8)latency_stage(row_of(tracer, i));
 		if ((row_of(tracer, i)->flags & NT_P_CLONES) && tracer->plan->entries[i].attach)
 			clones_seen = true;
 	}
@@ -131,7 +132,10 @@ static void freeze_options(struct tracer *tracer, const struct kernel_abilities 
 	rodata->want_task = want_task(options);
 	rodata->want_stack = options->stack;
 	rodata->want_arrival = !options->no_attribution;
-	rodata->min_latency_ns = tracer->min_latency_ns;
+	/* --pid learns from every journey, so none may be kept back */
+	rodata->want_shelves = options->latency || (options->min_latency_ns && !options->pid);
+	rodata->want_latency = options->latency;
+	tracer->skel->bss->slow_ns = options->min_latency_ns;
 	rodata->cpu_bits = bits_for(tracer->n_cpus);
 	rodata->address_of_preempt_count = variables->preempt_count;
 	rodata->address_of_pcpu_hot = variables->pcpu_hot;
@@ -212,6 +216,8 @@ static enum bpf_build choose_build(const struct kernel_abilities *abilities)
 
 static int tracer_open(struct tracer *tracer, enum bpf_build build, const struct options *options)
 {
+	int err;
+
 	tracer->n_cpus = libbpf_num_possible_cpus();
 	if (tracer->n_cpus < 1)
 		return -EINVAL;
@@ -226,10 +232,12 @@ static int tracer_open(struct tracer *tracer, enum bpf_build build, const struct
 	tracer->skel = bpf_objects_open(tracer->plan->backend == BACKEND_FENTRY, build);
 	if (!tracer->skel)
 		return -errno;
-	/* --pid learns from every journey, so none may be kept back */
-	tracer->min_latency_ns = options->pid ? 0 : options->min_latency_ns;
-	if (tracer->min_latency_ns && bpf_map__set_max_entries(tracer->skel->maps.shelves, NT_SHELVES))
+	if ((options->min_latency_ns || options->latency) &&
+	    bpf_map__set_max_entries(tracer->skel->maps.shelves, NT_SHELVES))
 		return -errno;
+	err = latencies_prepare(tracer, options);
+	if (err)
+		return err;
 	return bpf_map__set_max_entries(tracer->skel->maps.rings, (u32)tracer->n_cpus);
 }
 
@@ -292,6 +300,8 @@ int tracer_load(const struct kernel_abilities *abilities, const struct kernel_va
 	err = make_rings(tracer);
 	if (!err)
 		err = shelves_map(tracer);
+	if (!err)
+		err = latencies_map(tracer);
 	if (err)
 		goto fail;
 	*ret_tracer = tracer;
@@ -503,6 +513,7 @@ void tracer_free(struct tracer *tracer)
 		tracer_detach(tracer);
 	source_ring_free(tracer->source);
 	shelves_unmap(tracer);
+	latencies_unmap(tracer);
 	for (cpu = 0; tracer->ring_fds && cpu < tracer->n_cpus; cpu++)
 		if (tracer->ring_fds[cpu] >= 0)
 			close(tracer->ring_fds[cpu]);

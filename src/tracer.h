@@ -8,6 +8,7 @@
 
 #include "event.h"
 #include "kernel.h"
+#include "latency.h"
 #include "options.h"
 #include "probe_plan.h"
 #include "source_ring.h"
@@ -68,11 +69,17 @@ int tracer_ifname(const struct tracer *tracer, u32 netns, u32 ifindex, char name
 int tracer_symbol(const struct tracer *tracer, u64 address, char *text, size_t size);
 
 /*
- * With --min-latency, after tracer_stop(): hand on what is kept back of journeys that are under way for so long by now.
+ * With --min-latency or --latency, after tracer_stop(): hand on what is kept back of journeys that are under way for so long by now.
  * Counts those that were faster and stayed there, and those that were not kept back. 0 or negative errno, also of on_record.
  */
 int tracer_drain_shelves(struct tracer *tracer, source_record_fn on_record, void *user,
 			 struct nt_shelf_counts *ret_counts);
+
+/* With --latency: journeys that are faster than this need not leave the kernel any more. */
+void tracer_keep_faster(struct tracer *tracer, u64 than_ns);
+
+/* With --latency: what the kernel side counted so far, over all CPUs. Cheap enough for once a second. */
+void tracer_read_latency(const struct tracer *tracer, struct latency *ret_latency);
 
 /* Totals so far. Cheap enough for once a second. */
 void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_losses);

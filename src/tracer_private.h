@@ -16,19 +16,25 @@ struct tracer {
 	unsigned int n_attached, n_skipped;
 	int row_errors[NT_PROBE_MAX]; /* of attaching; 0: attached, or never tried */
 	int n_cpus;
-	u64 min_latency_ns; /* for which the kernel side keeps records back; 0: it does not */
 	bool misses_counted;
 	int symbol_fd; /* of the program that names addresses, negative: the kernel does not have what it needs */
-	struct nt_shelf *shelves; /* of the kernel side; NULL without min_latency_ns */
+	struct nt_shelf *shelves; /* of the kernel side; NULL if it keeps no records back */
+	const struct nt_histogram *latencies; /* of the kernel side; NULL without --latency */
 	size_t ring_bytes;
 	int *ring_fds;
 	struct source_ring *source;
 	struct observers *observers; /* NULL: causes of delays are not looked for */
 };
 
-/* 0 or negative errno; nothing to do without --min-latency. */
+/* 0 or negative errno; nothing to do if nothing is kept back. */
 int shelves_map(struct tracer *tracer);
 void shelves_unmap(struct tracer *tracer);
+
+/* Before loading: room for each CPU's histograms. 0 or negative errno. */
+int latencies_prepare(struct tracer *tracer, const struct options *options);
+/* 0 or negative errno; nothing to do without --latency. */
+int latencies_map(struct tracer *tracer);
+void latencies_unmap(struct tracer *tracer);
 
 /*
  * Hand on what waits of a journey that is given up, and empty its shelf. 0 or negative errno, also of on_record.

@@ -42,7 +42,7 @@ usage() {
 		refused 2 -p "$value"
 	done
 	# Those of later versions are refused, not ignored.
-	for value in --frob -Z --diag --drop --latency '--no-attribution=1' '--format=json' '-S 65536' '-D 2-1' '-P x' '--tcp-flags X' \
+	for value in --frob -Z --diag --drop '--latency -c 1' '--latency -w x' '--no-attribution=1' '--format=json' '-S 65536' '-D 2-1' '-P x' '--tcp-flags X' \
 		'--pkt-len x' '--mark x' '--pid 0' '--netns nonesuch' '-i nonesuch' '--min-latency 1x' '--min-latency 0' '--basic --min-latency 1ms' '--incident-min 1us' '--incident-min x' \
 		'-r x -w y' '-r x --stack' '-w - --rotate 1M' '--rotate 1M' '--rotate 1' '--keep 1' '--pcap-at x' '--pcap-at ip-in' '--exclude x' '--buffer 1' -o -c -p --seq argument; do
 		# shellcheck disable=SC2086 # an option and its value

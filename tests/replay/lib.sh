@@ -10,6 +10,7 @@ golden_outputs=(
 	'detail.txt --detail'
 	'basic.txt --basic'
 	'tcp.txt -p tcp -c 3'
+	'latency.txt --latency'
 	'out.jsonl --format jsonl'
 	'out.pcapng --format pcapng'
 	'at.pcapng --format pcapng --pcap-at link-in'

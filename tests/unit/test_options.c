@@ -285,11 +285,41 @@ static void rotation(void **state)
 	assert_error("-w - --rotate 1M", "--rotate needs files, and --write - is none");
 }
 
+static void latency_mode(void **state)
+{
+	static const char *const others[] = {"--basic", "--min-latency 1ms", "--write x", "--check", "--probes", "--incident-min 5ms"};
+	static const char *const later[] = {"-i lo", "--netns 1", "--netns-current", "--pid 1", "-c 5"};
+	char line[64], error[160], name[32];
+
+	(void)state;
+	assert_true(accepted("--latency -p icmp").latency);
+	assert_true(accepted("--latency --format jsonl -o x").latency);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		snprintf(line, sizeof(line), "--latency %s", others[i]);
+		snprintf(error, sizeof(error), "--latency and %.*s exclude each other", (int)strcspn(others[i], " "), others[i]);
+		assert_error(line, error);
+	}
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		static const char *const names[] = {"ifname", "netns", "netns-current", "pid", "count"};
+
+		snprintf(name, sizeof(name), "--%s", names[i]);
+		snprintf(line, sizeof(line), "--latency %s", later[i]);
+		snprintf(error, sizeof(error),
+			 "--latency counts in the kernel, where %s is not known; use -w, and --latency with -r", name);
+		assert_error(line, error);
+		snprintf(line, sizeof(line), "-r a --latency %s", later[i]);
+		if (strcmp(names[i], "netns-current"))
+			assert_true(accepted(line).latency);
+	}
+	assert_error("--latency -o x.pcapng", "--latency and --format pcapng exclude each other");
+	assert_error("--latency --format perfetto", "--latency and --format perfetto exclude each other");
+}
+
 static void unavailable(void **state)
 {
 	static const char *const names[] = {
 		"--diag", "--drop",
-		"--latency",	 "--sock",	   "--rtt",	       "--monitor", "--func-stats"};
+		"--sock",	   "--rtt",	       "--monitor", "--func-stats"};
 	char line[64], expected[128];
 
 	(void)state;
@@ -304,8 +334,8 @@ static void unavailable(void **state)
 			assert_error(line, expected);
 		}
 	}
-	assert_error("--lat", "--lat is not available in this version");
-	assert_null(strstr(options_help(), "--latency"));
+	assert_error("--mon", "--mon is not available in this version");
+	assert_null(strstr(options_help(), "--monitor"));
 }
 
 static void mistyped(void **state)
@@ -420,6 +450,7 @@ int main(void)
 		cmocka_unit_test(formats),
 		cmocka_unit_test(recordings),
 		cmocka_unit_test(rotation),
+		cmocka_unit_test(latency_mode),
 		cmocka_unit_test(unavailable),
 		cmocka_unit_test(mistyped),
 		cmocka_unit_test(repeated),

@@ -60,6 +60,14 @@ topology_veth() {
 		ip -n a address add 10.7.0.1/24 dev va && ip -n b address add 10.7.0.2/24 dev vb
 }
 
+# On the way from a to b packets with mark 1 wait for 60 ms; others pass.
+slow_lane() {
+	modprobe sch_prio && modprobe sch_netem && modprobe cls_fw &&
+		in_a tc qdisc add dev va root handle 1: prio bands 3 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 &&
+		in_a tc qdisc add dev va parent 1:3 handle 30: netem delay 60ms &&
+		in_a tc filter add dev va parent 1: protocol ip handle 1 fw flowid 1:3
+}
+
 # add_veth NAMESPACE INTERFACE NAMESPACE INTERFACE: both ends up
 add_veth() {
 	ip link add "$2" netns "$1" type veth peer name "$4" netns "$3" &&

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# --latency: every packet is counted, in the kernel, in the stage where it was held back; the slowest are told whole, and no
+# others; a recording of the same traffic says the same. NETTRACE_LONG=1: with fentry, too.
+# shellcheck disable=SC2016 # what eval is given
+set -u
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=blocks.sh
+. "$(dirname "$0")/blocks.sh"
+
+fast=490 slow=10
+
+traffic() { in_a ping -q -f -c "$fast" 10.7.0.2 && in_a ping -q -i 0.1 -c "$slow" -m 1 10.7.0.2; }
+
+report() { jq -c 'select(.type == "latency")' "$1"; }
+journeys() { jq -c 'select(.type == "journey")' "$1"; }
+
+# row FILE WAY STAGE: its object
+row() { report "$1" | jq -c --arg stage "$3" ".$2[] | select(.stage == \$stage)"; }
+
+# A request is received and answered in one journey's end and another's beginning: a and b send and receive 500 each, and
+# over a veth the receiver's sk_buff is the sender's.
+check_report() {
+	local name=$1 file=$2 all=$((2 * (fast + slow)))
+	equal "$name: all packets" "$all 0" "$(report "$file" | jq -r '"\(.packets) \(.not_over)"')"
+	equal "$name: all are counted whole" "$all" "$(row "$file" sent whole | jq .packets)"
+	# Before qdisc_enqueue, which came with 5.15, the last that is seen of a packet which waits here may be the classifier.
+	check "$name: so many waited for 60 ms there" jq -se --argjson slow "$slow" '[.[] | select(.type == "latency") | .sent[] |
+		select(.stage == "qdisc" or .stage == "tc") | .buckets[] | select(.[0] > 55000000) | .[1]] | add == $slow' "$file"
+	check "$name: p50 is fast, p99.9 and the longest are not" jq -se '[.[] | select(.type == "latency") | .sent[] |
+		select((.stage == "qdisc" or .stage == "tc") and .p50_ns < 30000000 and .p999_ns > 55000000 and
+			.max_ns >= 60000000 and .max_ns < 1000000000)] | length == 1' "$file"
+	check "$name: quantiles rise" jq -se '.[] | select(.type == "latency") | [(.sent + .received)[] |
+		.p50_ns <= .p90_ns and .p90_ns <= .p99_ns and .p99_ns <= .p999_ns and .p999_ns <= .max_ns and
+		.packets == .over + ([.buckets[][1]] | add)] | all' "$file"
+	equal "$name: five journeys are told" 5 "$(journeys "$file" | wc -l)"
+	check "$name: the slowest, whole, from the slowest on" jq -se '[.[] | select(.type == "journey")] |
+		all(.total_ns >= 60000000 and (.incomplete | not) and any(.events[]; .stage == "qdisc")) and
+		([.[].total_ns] == ([.[].total_ns] | sort | reverse))' "$file"
+}
+
+# check_backend BACKEND
+check_backend() {
+	local name=$1 out=$scratch/$1.jsonl
+	start_nettrace "$out" --backend "$name" -p icmp --latency --format jsonl || return
+	check "$name: all pings are answered" traffic
+	stop_nettrace
+	check_report "$name" "$out"
+	check "$name: fast packets stayed in the kernel" grep -qE '^nettrace: [1-9][0-9]* packets took less and stayed' "$out.err"
+	check "$name: softirqs were counted" eval "report '$out' | jq -e '([.cpus[].net_rx] | add) > 100'"
+}
+
+in_text() {
+	local out=$scratch/text
+	start_nettrace "$out" -p icmp --latency || return
+	check 'text: all pings are answered' traffic
+	stop_nettrace
+	check 'text: five blocks' eval "((\$(grep -c '^\*\*\*' '$out') == 5))"
+	check 'text: a table' grep -qE '^sent +packets +p50 +p90 +p99 +p99\.9 +max$' "$out"
+	check 'text: a row' grep -qE "^whole +$((2 * (fast + slow))) +[0-9.]+ us( +[0-9.]+ [um]s){4}\$" "$out"
+	check 'text: CPUs' grep -qE '^cpu [01] +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+$' "$out"
+}
+
+recorded() {
+	local file=$scratch/trace.nettrace out=$scratch/read.jsonl
+	start_nettrace /dev/null -p icmp -w "$file" || return
+	check 'recorded: all pings are answered' traffic
+	stop_nettrace
+	"$nettrace" -r "$file" --latency --format jsonl >"$out"
+	check_report recorded "$out"
+}
+
+# The one that is dropped is over, too; one that is under way is not.
+open_end() {
+	local out=$scratch/open.jsonl
+	in_a tc qdisc change dev va parent 1:3 handle 30: netem delay 5s
+	start_nettrace "$out" -p icmp --latency --format jsonl || return
+	in_a ping -q -c 1 -W 1 -m 1 10.7.0.2 >/dev/null
+	stop_nettrace
+	equal 'under way: is not over' '1 1' "$(report "$out" | jq -r '"\(.packets) \(.not_over)"')"
+}
+
+topology_veth || exit
+know_neighbours
+check 'a lane for slow packets' slow_lane
+check_backend auto
+[[ -z ${NETTRACE_LONG:-} ]] || check_backend fentry
+check_backend tracepoint
+in_text
+recorded
+open_end
