@@ -237,7 +237,7 @@ static void bound_before(const struct wait *wait, const struct transit_excess *e
 	if (!excess)
 		return; /* it may have come at the very end */
 	if (excess->likely_ns > wait->high_ns) {
-		delay->low_ns = wait->low_ns;
+		delay->low_ns = least_of(wait->low_ns, excess->least_ns);
 		return;
 	}
 	delay->delay_ns = excess->likely_ns;

@@ -16,11 +16,29 @@
 #define PROTO_ICMP 1
 #define PROTO_ICMPV6 58
 #define ICMP_HEADER_BYTES 8
+#define PROTO_TCP 6
+#define TCP_HEADER_BYTES 20
+#define TCP_OPTION_END 0
+#define TCP_OPTION_NOP 1
+#define TCP_OPTION_TIMESTAMP 8 /* RFC 7323: kind, length, TSval, TSecr */
+#define TCP_TIMESTAMP_BYTES 10
+
+/* What peers count by: Linux milliseconds since 4.13 (commit 9a568de4818d); RFC 7323 leaves it to them. */
+#define TCP_TICK_NS 1000000ull
+#define ECHO_TICK_NS 1000ull
+
+/* So far apart two packets have to be for their stamps to tell by what the peer counts. */
+#define RATE_MIN_NS 1000000000ull
 
 struct flow {
 	u32 saddr[4], daddr[4];
-	u16 echo_id, icmp_type;
+	u16 sport, dport; /* of TCP; or an echo's id and type */
+	u8 l4_proto;
 	u32 netns;
+	u32 last_tick;
+	u64 last_stamp_ns;
+	u64 rate_ns, rate_stamp_ns; /* arrival and stamp of an early packet that nothing held; 0: there is none yet */
+	bool rate_known, rate_right;
 	u64 last_ns;
 	u64 window_ns;		/* when the present window began */
 	s64 least_ns, before_ns; /* the least difference in it, and in the one before */
@@ -53,16 +71,22 @@ static bool is_echo(const struct nt_flow *flow)
 	return flow->l3_proto == ETH_IPV6 && flow->l4_proto == PROTO_ICMPV6 && (type == 128 || type == 129);
 }
 
-/* Where the bytes behind the echo header are; 0: not where they were looked for. */
-static size_t payload_at(const struct nt_snapshot *snapshot, const struct nt_flow *flow)
+static bool is_tcp(const struct nt_flow *flow)
+{
+	return !flow->no_transport && !flow->fragment && flow->l4_proto == PROTO_TCP &&
+	       (flow->l3_proto == ETH_IPV4 || flow->l3_proto == ETH_IPV6);
+}
+
+/* Where the transport header is; 0: not where it was looked for. */
+static size_t transport_at(const struct nt_snapshot *snapshot, const struct nt_flow *flow)
 {
 	size_t at = snapshot->network;
 
 	if (at + 40 > snapshot->captured_bytes)
 		return 0;
 	if (flow->l3_proto == ETH_IPV6)
-		return snapshot->bytes[at + 6] == PROTO_ICMPV6 ? at + 40 + ICMP_HEADER_BYTES : 0;
-	return at + (snapshot->bytes[at] & 15u) * 4u + ICMP_HEADER_BYTES;
+		return snapshot->bytes[at + 6] == flow->l4_proto ? at + 40 : 0;
+	return at + (snapshot->bytes[at] & 15u) * 4u;
 }
 
 /* From 2001 to 2096: other bytes than a time seldom look like one. */
@@ -75,13 +99,13 @@ static bool is_time(u64 seconds, u64 micros)
  * What iputils' and BSD's ping begin their payload with: a struct timeval as the sender has it, here a
  * little-endian one of 64 or 32 bits.
  */
-static bool read_stamp(const struct nt_snapshot *snapshot, const struct nt_flow *flow, u64 *ret_ns)
+static bool read_echo_stamp(const struct nt_snapshot *snapshot, const struct nt_flow *flow, u64 *ret_ns)
 {
-	size_t at = payload_at(snapshot, flow);
+	size_t at = transport_at(snapshot, flow) + ICMP_HEADER_BYTES;
 	u64 wide[2];
 	u32 narrow[2];
 
-	if (!at || at + sizeof(wide) > snapshot->captured_bytes)
+	if (at == ICMP_HEADER_BYTES || at + sizeof(wide) > snapshot->captured_bytes)
 		return false;
 	memcpy(wide, snapshot->bytes + at, sizeof(wide));
 	memcpy(narrow, snapshot->bytes + at, sizeof(narrow));
@@ -94,10 +118,44 @@ static bool read_stamp(const struct nt_snapshot *snapshot, const struct nt_flow 
 	return true;
 }
 
+/* TSval, by which the peer's TCP says when it made the segment. */
+static bool read_tick(const struct nt_snapshot *snapshot, const struct nt_flow *flow, u32 *ret_tick)
+{
+	size_t header = transport_at(snapshot, flow), at = header + TCP_HEADER_BYTES, end;
+	const u8 *bytes = snapshot->bytes;
+
+	if (!header || at > snapshot->captured_bytes)
+		return false;
+	end = header + (bytes[header + 12] >> 4) * 4u;
+	if (end > snapshot->captured_bytes)
+		end = snapshot->captured_bytes;
+	while (at + TCP_TIMESTAMP_BYTES <= end && bytes[at] != TCP_OPTION_END) {
+		if (bytes[at] == TCP_OPTION_TIMESTAMP) {
+			*ret_tick = (u32)bytes[at + 2] << 24 | (u32)bytes[at + 3] << 16 | (u32)bytes[at + 4] << 8 | bytes[at + 5];
+			return true;
+		}
+		if (bytes[at] != TCP_OPTION_NOP && bytes[at + 1] < 2)
+			return false;
+		at += bytes[at] == TCP_OPTION_NOP ? 1 : bytes[at + 1];
+	}
+	return false;
+}
+
+static u16 first_name(const struct nt_flow *flow)
+{
+	return flow->l4_proto == PROTO_TCP ? flow->sport : flow->echo_id;
+}
+
+static u16 second_name(const struct nt_flow *flow)
+{
+	return flow->l4_proto == PROTO_TCP ? flow->dport : flow->icmp_type;
+}
+
 static bool is_same(const struct flow *known, const struct nt_flow *flow, u32 netns)
 {
-	return known->n && known->echo_id == flow->echo_id && known->icmp_type == flow->icmp_type &&
-	       known->netns == netns && !memcmp(known->saddr, flow->saddr, sizeof(known->saddr)) &&
+	return known->n && known->sport == first_name(flow) && known->dport == second_name(flow) &&
+	       known->l4_proto == flow->l4_proto && known->netns == netns &&
+	       !memcmp(known->saddr, flow->saddr, sizeof(known->saddr)) &&
 	       !memcmp(known->daddr, flow->daddr, sizeof(known->daddr));
 }
 
@@ -117,8 +175,9 @@ static struct flow *find_flow(struct transit *transit, const struct nt_flow *wan
 	memset(oldest, 0, sizeof(*oldest));
 	memcpy(oldest->saddr, wanted->saddr, sizeof(oldest->saddr));
 	memcpy(oldest->daddr, wanted->daddr, sizeof(oldest->daddr));
-	oldest->echo_id = wanted->echo_id;
-	oldest->icmp_type = wanted->icmp_type;
+	oldest->sport = first_name(wanted);
+	oldest->dport = second_name(wanted);
+	oldest->l4_proto = wanted->l4_proto;
 	oldest->netns = netns;
 	oldest->least_ns = oldest->before_ns = INT64_MAX;
 	return oldest;
@@ -146,30 +205,74 @@ static void learn(struct flow *flow, u64 now_ns, s64 difference_ns)
 	flow->n++;
 }
 
+/* Ticks are 32 bits wide and go round; segments may overtake each other. */
+static u64 stamp_of_tick(struct flow *flow, u32 tick)
+{
+	u64 stamp_ns = flow->n ? flow->last_stamp_ns + (u64)((s64)(s32)(tick - flow->last_tick) * (s64)TCP_TICK_NS)
+			       : (1ull << 32) * TCP_TICK_NS;
+
+	flow->last_tick = tick;
+	flow->last_stamp_ns = stamp_ns;
+	return stamp_ns;
+}
+
+/*
+ * Does the peer count milliseconds? To be told by packets that nothing held, of which two are far enough apart; one that
+ * counts by something else makes the flow no measure for good.
+ */
+static bool is_rate_right(struct flow *flow, u64 now_ns, u64 stamp_ns, bool held)
+{
+	u64 apart_ns = now_ns - flow->rate_ns, stamped_ns = stamp_ns - flow->rate_stamp_ns;
+
+	if (flow->rate_known || held)
+		return flow->rate_right;
+	if (!flow->rate_ns || now_ns < flow->rate_ns) {
+		flow->rate_ns = now_ns;
+		flow->rate_stamp_ns = stamp_ns;
+	} else if (apart_ns >= RATE_MIN_NS) {
+		flow->rate_known = true;
+		flow->rate_right = stamped_ns > apart_ns - apart_ns / 8 && stamped_ns < apart_ns + apart_ns / 8;
+	}
+	return flow->rate_right;
+}
+
+/* How much later than the fastest lately; *ret_known: there were enough to say so. */
+static u64 excess_of(struct flow *flow, u64 now_ns, u64 stamp_ns, bool *ret_known)
+{
+	s64 difference_ns = (s64)(now_ns - stamp_ns);
+
+	*ret_known = flow->n >= ENOUGH;
+	learn(flow, now_ns > flow->last_ns ? now_ns : flow->last_ns, difference_ns);
+	return (u64)(difference_ns - least(flow->least_ns, flow->before_ns));
+}
+
 bool transit_judge(struct transit *transit, const struct journey *journey, bool held, struct transit_excess *ret_excess)
 {
 	const struct journey_event *first = &journey->events[0];
 	const struct nt_flow *headers = &journey->flows[first->flow];
+	u64 stamp_ns = 0, excess_ns, tick_ns = ECHO_TICK_NS;
 	struct flow *flow;
-	u64 stamp_ns, excess_ns;
-	s64 base_ns, difference_ns;
-	bool enough;
+	u32 tick = 0;
+	bool known;
 
-	if (!first->snapshot || !is_echo(headers) || !read_stamp(first->snapshot, headers, &stamp_ns))
+	if (!first->snapshot || !(is_echo(headers) ? read_echo_stamp(first->snapshot, headers, &stamp_ns)
+						   : is_tcp(headers) && read_tick(first->snapshot, headers, &tick)))
 		return false;
 	flow = find_flow(transit, headers, first->netns);
 	/* packets are judged in the order in which they end, which is not quite that of their arrival */
 	if (first->ts_ns < flow->last_ns && flow->last_ns - first->ts_ns > WINDOW_NS)
 		return false;
-	enough = flow->n >= ENOUGH;
-	difference_ns = (s64)(first->ts_ns - stamp_ns);
-	learn(flow, first->ts_ns > flow->last_ns ? first->ts_ns : flow->last_ns, difference_ns);
-	base_ns = least(flow->least_ns, flow->before_ns);
-	excess_ns = (u64)(difference_ns - base_ns);
+	if (headers->l4_proto == PROTO_TCP) {
+		stamp_ns = stamp_of_tick(flow, tick);
+		tick_ns = TCP_TICK_NS;
+	}
+	excess_ns = excess_of(flow, first->ts_ns, stamp_ns, &known);
+	if (headers->l4_proto == PROTO_TCP && !is_rate_right(flow, first->ts_ns, stamp_ns, held))
+		known = false;
 	if (!held)
 		flow->mean_ns = (7 * flow->mean_ns + excess_ns) / 8;
-	ret_excess->most_ns = excess_ns;
+	ret_excess->most_ns = excess_ns + tick_ns;
 	ret_excess->likely_ns = excess_ns - least_of(excess_ns, flow->mean_ns);
-	ret_excess->least_ns = excess_ns - least_of(excess_ns, 4 * flow->mean_ns);
-	return enough;
+	ret_excess->least_ns = excess_ns - least_of(excess_ns, 4 * flow->mean_ns + tick_ns);
+	return known;
 }

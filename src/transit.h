@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How long an echo took to get here beyond what its like take. ping writes the time of sending into its packets,
- * and answers bring it back: by whatever clock, for which the least difference seen of a flow lately stands.
+ * How long a packet took to get here beyond what its like take. ping writes the time of sending into its packets, and
+ * answers bring it back; TCP has timestamps (RFC 7323). By whatever clock: the least difference seen of a flow lately stands
+ * for it. TCP's ticks have to be milliseconds, which is found out before they are believed.
  */
 #ifndef NT_TRANSIT_H
 #define NT_TRANSIT_H

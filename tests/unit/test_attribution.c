@@ -324,6 +324,96 @@ static void what_ping_says(void **state)
 	assert_false(last_told.upper);
 }
 
+/* What TCP writes: the time of sending in its peer's ticks, among other options. */
+static void make_segment(struct packet *p, u32 tick)
+{
+	const u8 options[] = {1, 1, 8, 10, (u8)(tick >> 24), (u8)(tick >> 16), (u8)(tick >> 8), (u8)tick, 0, 0, 0, 0};
+
+	p->flow = (struct nt_flow){.l3_proto = 0x0800, .l4_proto = 6, .sport = 80, .dport = 40000};
+	p->snapshot.network = 14;
+	p->snapshot.captured_bytes = 14 + 20 + 32;
+	p->snapshot.bytes[14] = 0x45;
+	p->snapshot.bytes[14 + 20 + 12] = 0x80;
+	memcpy(p->snapshot.bytes + 14 + 20 + 20, options, sizeof(options));
+	p->events[0].snapshot = &p->snapshot;
+}
+
+/* Of two seconds before T0, by a clock that goes round in them and ticks so often in a millisecond, in tenths. */
+static u32 tick_of(u64 sent_ns, u32 tenths)
+{
+	return 0xffffff00u + (u32)((sent_ns - (T0 - 2000 * MS)) / MS * tenths / 10);
+}
+
+static void calm_segments(u32 tenths)
+{
+	struct packet p;
+
+	for (unsigned int i = 0; i < 20; i++) {
+		make_received(&p, T0 - 2000 * MS + i * 100 * MS, ~0ull, 0);
+		make_segment(&p, tick_of(p.events[0].ts_ns, tenths));
+		judge(&p);
+		assert_null(p.journey.before.blocked);
+	}
+}
+
+static struct journey_delay delay_of_segment(u32 tick)
+{
+	static struct packet p;
+
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	make_segment(&p, tick);
+	judge(&p);
+	return p.journey.before;
+}
+
+static void what_tcp_says(void **state)
+{
+	struct journey_delay delay;
+
+	(void)state;
+	calm_segments(10);
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	delay = delay_of_segment(tick_of(T0 + 101 * MS, 10));
+	assert_false(delay.upper);
+	assert_in_range(delay.delay_ns, 199 * MS, 201 * MS);
+	assert_in_range(delay.low_ns, 198 * MS, delay.delay_ns - 1);
+	assert_in_range(delay.high_ns, delay.delay_ns + 1, 202 * MS);
+}
+
+/* Whose ticks are no milliseconds says nothing. */
+static void other_ticks(void **state)
+{
+	static const u32 tenths[] = {1, 100, 12};
+
+	for (size_t i = 0; i < sizeof(tenths) / sizeof(tenths[0]); i++) {
+		calm_segments(tenths[i]);
+		block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+		assert_true(delay_of_segment(tick_of(T0 + 101 * MS, tenths[i])).upper);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* Options may be anything. */
+static void hostile_options(void **state)
+{
+	static const u8 options[][4] = {{2, 0, 8, 10}, {2, 1, 8, 10}, {254, 255, 8, 10}, {8, 10, 0, 0}, {1, 1, 1, 8}};
+	struct packet p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		for (u16 captured = 0; captured < 80; captured++) {
+			make_received(&p, T0, ~0ull, 0);
+			make_segment(&p, 1);
+			memcpy(p.snapshot.bytes + 14 + 20 + 20, options[i], sizeof(options[i]));
+			p.snapshot.bytes[14 + 20 + 12] = 0xf0;
+			p.snapshot.captured_bytes = captured;
+			judge(&p);
+			assert_null(p.journey.before.blocked);
+		}
+	}
+}
+
 /* With too few to compare with, nothing is said to be exact. */
 static void too_few_pings(void **state)
 {
@@ -371,6 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events), TEST(one_over_another), TEST(host_pause),
 		TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
+		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
