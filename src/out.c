@@ -125,7 +125,8 @@ void out_copy(struct out *out, const struct out *memory)
 {
 	if (memory->error)
 		remember(out, memory->error);
-	out_write(out, memory->kept, memory->n_kept);
+	if (memory->n_kept)
+		out_write(out, memory->kept, memory->n_kept);
 	out_write(out, memory->buffer, memory->used);
 }
 
