@@ -9,6 +9,8 @@
  *   softirqs off     between the first raise of NET_RX and its entry
  *   napi thread      between its wakeup and its running
  *
+ * And while it lasts, from another CPU: one that has network work, and does not tick any more.
+ *
  * They can lie in each other. What is told of the inner one is no blockage of the outer one's own.
  */
 #include "cpu.bpf.h"
@@ -51,11 +53,27 @@ struct napi_struct {
 	unsigned int napi_id;
 };
 
+struct pcpu_hot {
+	struct task_struct *current_task;
+};
+
 struct task_struct___v5_13 {
 	long state;
 };
 
 #pragma clang attribute pop
+
+/* The task that runs on each CPU: since 6.2 (commit e57ef2ed97c1) in pcpu_hot, since 6.15 again by itself. */
+const volatile u64 address_of_current_task = 0;
+const volatile u64 address_of_pcpu_hot = 0;
+
+/* By CPU, for the watch: its last tick, the one whose silence was told, who looks after whom (one more than the number). */
+u64 ticks_ns[NT_MAX_CPUS] = {};
+u64 told_silent_ns[NT_MAX_CPUS] = {};
+u32 looks_after[NT_MAX_CPUS] = {};
+
+/* By CPU: when NET_RX ran there last. Userspace has those watched that have such work. */
+u64 net_rx_ns[NT_MAX_CPUS] = {};
 
 /* Registers that the interrupt under way has saved (set_irq_regs). */
 const volatile u64 address_of_irq_regs = 0;
@@ -359,6 +377,7 @@ SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 	if ((u32)ctx[0] != NET_RX_SOFTIRQ)
 		return 0;
 	late_net_rx(ctx, cpu, now_ns);
+	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
 	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
 	cpu->raised_ns = 0;
 	return 0;
@@ -551,5 +570,61 @@ SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
 	id = bpf_core_field_exists(napi->napi_id) ? READ(napi, napi_id) : 0;
 	cpu->napis[id % NT_NAPIS].id = id;
 	cpu->napis[id % NT_NAPIS].drained_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* Who is on that CPU at this moment. */
+static __always_inline struct task_struct *task_on(u32 cpu)
+{
+	u64 address = address_of_current_task, here;
+
+	if (address_of_pcpu_hot && bpf_core_field_exists(struct pcpu_hot, current_task))
+		address = address_of_pcpu_hot + bpf_core_field_offset(struct pcpu_hot, current_task);
+	here = per_cpu_address(cpu, address);
+	return here ? (void *)read_u64(here) : NULL;
+}
+
+static __always_inline void tell_silent(u32 cpu, u64 since_ns)
+{
+	struct task_struct *task = task_on(cpu);
+	u32 pid = task ? READ(task, tgid) : 0;
+	struct nt_silent *record;
+	void *ring = ring_here();
+
+	if (!pid) /* an idle CPU keeps nobody waiting: its host does, or it was switched off */
+		return;
+	record = ring ? bpf_ringbuf_reserve(ring, sizeof(*record), 0) : NULL;
+	if (!record) /* the blockage itself is told at its end */
+		return;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->ev.ts_ns = bpf_ktime_get_ns();
+	record->ev.kind = NT_SILENT;
+	record->since_ns = since_ns;
+	record->cpu = cpu;
+	record->pid = pid;
+	bpf_probe_read_kernel(record->comm, sizeof(record->comm), task->comm);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/*
+ * A tick of a CPU that is watched, or looks after one. Who was away itself cannot tell: a machine that stood still as a whole
+ * has nobody to blame.
+ */
+SEC("perf_event") int cpu_tick(void *ctx)
+{
+	u32 cpu = bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1), other;
+	u64 now_ns = bpf_ktime_get_ns(), before_ns = ticks_ns[cpu], since_ns;
+
+	(void)ctx;
+	ticks_ns[cpu] = now_ns;
+	other = looks_after[cpu];
+	if (!before_ns || now_ns - before_ns > 2 * NT_TICK_NS || !other)
+		return 0;
+	other = (other - 1) & (NT_MAX_CPUS - 1);
+	since_ns = ticks_ns[other];
+	if (!since_ns || (s64)(now_ns - since_ns) < (s64)NT_SILENCE_NS || told_silent_ns[other] == since_ns)
+		return 0;
+	told_silent_ns[other] = since_ns;
+	tell_silent(other, since_ns);
 	return 0;
 }

@@ -20,7 +20,7 @@ enum nt_kind {
 	NT_SNAPSHOT = 1,   /* struct nt_snapshot: an event with the packet's first bytes */
 	NT_ANNOTATION = 2, /* struct nt_annotation: an event with one typed payload */
 	NT_BLOCKED = 3,	   /* struct nt_blocked: a CPU could not do network work */
-	NT_INCIDENT = 4,   /* not used: incidents are made of blockages and the packets that they held */
+	NT_SILENT = 4,	   /* struct nt_silent: a CPU takes no interrupts, as another one sees */
 	NT_LOSS = 5,	   /* struct nt_loss: records or packets that were not recorded */
 	NT_END = 6,	   /* struct nt_end: a journey ended other than by a probe */
 	NT_KIND_COUNT
@@ -139,6 +139,18 @@ struct nt_blocked {
 	u64 frames[NT_BLOCKED_FRAMES]; /* innermost first, those of the tracer and of the interrupt among them; 0 ends them */
 };
 
+/*
+ * A CPU that takes network work and has not ticked since then; who is on it meanwhile. Told once, while it lasts: it may be
+ * followed by the NT_BLOCKED of the same time, which knows more.
+ */
+struct nt_silent {
+	struct nt_event ev;
+	u64 since_ns;
+	u32 cpu;
+	u32 pid;
+	char comm[16];
+};
+
 enum nt_loss_cause {
 	NT_LOSS_RING = 0, /* no room in the CPU's ring: an event is missing */
 	NT_LOSS_MAP,	  /* no room in the tracking map: a packet was not followed */
@@ -170,6 +182,7 @@ _Static_assert(sizeof(struct nt_event) == 32, "the event header is 32 bytes");
 _Static_assert(sizeof(struct nt_snapshot) == 184, "no hidden padding");
 _Static_assert(sizeof(struct nt_annotation) == 40, "no hidden padding");
 _Static_assert(sizeof(struct nt_blocked) == 296, "no hidden padding");
+_Static_assert(sizeof(struct nt_silent) == 64, "no hidden padding");
 _Static_assert(sizeof(struct nt_loss) == 48, "no hidden padding");
 _Static_assert(sizeof(struct nt_end) == 40, "no hidden padding");
 

@@ -330,7 +330,7 @@ int journey_set_add(struct journey_set *set, const struct nt_event *record, size
 	case NT_END:
 		return take_end(set, record, size);
 	case NT_BLOCKED:
-	case NT_INCIDENT:
+	case NT_SILENT:
 	case NT_LOSS:
 		return 0;
 	default:

@@ -258,7 +258,8 @@ static void find_arguments(struct kernel *kernel, const struct probe_row *row, s
 		facts->arg = skb_argument(btf, prototype, row->arg);
 }
 
-static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset", "__irq_regs"};
+static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset", "__irq_regs",
+					     "current_task"};
 
 #define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
 
@@ -267,7 +268,7 @@ static void sort_matches_out(const struct symbol_match *matches, size_t n_matche
 			     struct probe_facts *facts, struct kernel_variables *variables)
 {
 	u64 *addresses[N_VARIABLES] = {&variables->preempt_count, &variables->pcpu_hot,
-				       &variables->per_cpu_offset, &variables->irq_regs};
+				       &variables->per_cpu_offset, &variables->irq_regs, &variables->current_task};
 	unsigned int probe, variable;
 	size_t i;
 

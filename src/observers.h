@@ -3,6 +3,8 @@
 #ifndef NT_OBSERVERS_H
 #define NT_OBSERVERS_H
 
+#include <stdbool.h>
+
 #include "kernel.h"
 #include "types.h"
 
@@ -26,6 +28,12 @@ int observers_load(const struct observers_share *share, struct observers **ret_o
 
 /* Attach all. 0 or negative errno of the first that the kernel refuses, after which the others are not tried. */
 int observers_attach(struct observers *observers, observers_link_fn on_link, void *user);
+
+/*
+ * Have CPUs ticked, and looked after by others, that did network work lately, and no others: to be called about once a second.
+ * A kernel that refuses is asked no more. True if any is watched.
+ */
+bool observers_watch(struct observers *observers, u64 now_ns);
 
 /* The links must be gone, or are kept by the kernel. */
 void observers_free(struct observers *observers);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "cause.h"
 #include "clock.h"
 #include "dict.h"
@@ -30,6 +31,7 @@
 #define SWEEP_INTERVAL_NS 10000000000ull /* between looks at the tracking maps */
 #define CLOCK_INTERVAL_NS 60000000000ull /* between readings of both clocks, for the recording */
 #define TOTALS_INTERVAL_NS 10000000000ull /* between totals so far, for the recording */
+#define WATCH_INTERVAL_NS 1000000000ull
 #define NOTICE_NS 100000000ull		 /* what happened before is read by now */
 #define SWEEP_IDLE_NS 120000000000ull	 /* a packet that nothing saw for so long has gone unseen */
 
@@ -54,12 +56,28 @@ struct session {
 	struct nt_shelf_counts shelved; /* by --min-latency */
 };
 
+/* While it lasts: what it was is told at its end. */
+static void say_silent(const struct nt_event *record, size_t size)
+{
+	const struct nt_silent *silent = (const void *)record;
+	char name[sizeof(silent->comm) + 1] = "", plain[4 * sizeof(name)];
+
+	if (size < sizeof(*silent) || silent->since_ns > record->ts_ns)
+		return;
+	memcpy(name, silent->comm, sizeof(silent->comm));
+	annotation_plain_text(name, plain, sizeof(plain));
+	log_say("cpu %u has taken no interrupts for %.1f ms so far: %s[%u] is on it", silent->cpu,
+		(double)(record->ts_ns - silent->since_ns) / 1e6, plain, silent->pid);
+}
+
 static int on_record(void *user, const struct nt_event *record, size_t size, u32 cpu)
 {
 	struct session *session = user;
 	int err = 0;
 
 	names_learn(session->names, session->tracer, record, size);
+	if (nt_event_kind(record) == NT_SILENT)
+		say_silent(record, size);
 	if (session->recording)
 		err = recording_add(session->recording, record, size, cpu);
 	return err ? err : pipeline_add(session->pipeline, record, size, cpu);
@@ -266,13 +284,17 @@ static int keep_recording(struct session *session)
 /* Until a signal, --duration or --count. 0 or negative errno. */
 static int trace(struct session *session)
 {
-	u64 end = ~0ull, next_sweep_ns = now_ns() + SWEEP_INTERVAL_NS;
+	u64 end = ~0ull, next_sweep_ns = now_ns() + SWEEP_INTERVAL_NS, next_watch_ns = 0;
 	long got = 0;
 
 	if (session->options->duration_ns)
 		end = now_ns() + session->options->duration_ns;
 	while (!*session->stop && now_ns() < end) {
 		got = source_ring_read(tracer_source(session->tracer), false, on_record, session);
+		if (now_ns() >= next_watch_ns) {
+			tracer_watch(session->tracer);
+			next_watch_ns = now_ns() + WATCH_INTERVAL_NS;
+		}
 		if (got >= 0)
 			got = sweep(session, &next_sweep_ns);
 		if (got >= 0)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "detach.h"
 #include "host.h"
 #include "log.h"
@@ -487,6 +488,12 @@ int tracer_attach(struct tracer *tracer, const volatile sig_atomic_t *stop)
 		log_say("causes of delays are told in part: the kernel refused some of what would watch the CPUs");
 	tracer->skel->bss->enabled = true;
 	return tracer->n_attached ? 0 : -ENOENT;
+}
+
+void tracer_watch(struct tracer *tracer)
+{
+	if (tracer->observers)
+		observers_watch(tracer->observers, now_ns());
 }
 
 void tracer_stop(struct tracer *tracer)

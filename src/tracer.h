@@ -81,6 +81,9 @@ void tracer_keep_faster(struct tracer *tracer, u64 than_ns);
 /* With --latency: what the kernel side counted so far, over all CPUs. Cheap enough for once a second. */
 void tracer_read_latency(const struct tracer *tracer, struct latency *ret_latency);
 
+/* Have CPUs with network work watched by others: to be called about once a second. Does nothing if causes are not looked for. */
+void tracer_watch(struct tracer *tracer);
+
 /* Totals so far. Cheap enough for once a second. */
 void tracer_count_losses(const struct tracer *tracer, struct tracer_losses *ret_losses);
 

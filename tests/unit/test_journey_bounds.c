@@ -125,7 +125,7 @@ static void malformed_headers(void **state)
 	assert_int_equal(end_record(1, SKB_A, NT_END_MERGED + 1, 0), -EINVAL);
 	assert_int_equal(add(0, 0, 0, NT_LOSS), 0);
 	assert_int_equal(add(0, 0, 0, NT_BLOCKED), 0);
-	assert_int_equal(add(0, 0, 0, NT_INCIDENT), 0);
+	assert_int_equal(add(0, 0, 0, NT_SILENT), 0);
 	assert_int_equal(journey_set_open(set), 0);
 }
 

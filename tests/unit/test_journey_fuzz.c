@@ -102,7 +102,7 @@ static size_t make_record(union record *record)
 {
 	static const u8 kinds[] = {
 		NT_EVENT,      NT_EVENT,      NT_EVENT, NT_SNAPSHOT, NT_SNAPSHOT, NT_ANNOTATION,
-		NT_ANNOTATION, NT_ANNOTATION, NT_END,	NT_LOSS,     NT_INCIDENT, NT_BLOCKED,
+		NT_ANNOTATION, NT_ANNOTATION, NT_END,	NT_LOSS,     NT_SILENT,   NT_BLOCKED,
 	};
 	static const unsigned int ends[] = {
 		NT_PROBE_kfree_skb,	    NT_PROBE_consume_skb,    NT_PROBE___kfree_skb,

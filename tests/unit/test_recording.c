@@ -16,7 +16,7 @@ static size_t write_every_kind(void)
 
 	dict_set(names, DICT_DROP_REASON, 8, "NETFILTER_DROP");
 	for (unsigned int kind = NT_EVENT; kind < NT_KIND_COUNT; kind++) {
-		static const size_t sizes[] = {32, 184, 0, 96, 152, 48, 40};
+		static const size_t sizes[] = {32, 184, 0, 96, sizeof(struct nt_silent), 48, 40};
 		struct nt_event *ev = (void *)bytes;
 		size_t size = sizes[kind];
 
