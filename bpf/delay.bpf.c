@@ -322,9 +322,8 @@ static __always_inline void blame_run(const struct nt_cpu *cpu, u64 ready_ns, u6
 	}
 }
 
-static __always_inline bool in_ksoftirqd(void)
+static __always_inline bool is_ksoftirqd_here(u32 pid)
 {
-	u32 pid = (u32)bpf_get_current_pid_tgid();
 	u64 cpu = bpf_get_smp_processor_id();
 
 	if (!pid || cpu >= NT_MAX_CPUS)
@@ -339,21 +338,37 @@ static __always_inline bool in_ksoftirqd(void)
  */
 static __always_inline void late_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_ns)
 {
-	u64 on_ns = cpu->raised_on_ns, raised_ns = cpu->raised_ns, own_ns, longest_ns = 0;
+	u64 on_ns = cpu->raised_on_ns, raised_ns = cpu->raised_ns, own_ns;
 	struct nt_blocked *record;
-	enum nt_cause cause;
 
 	if (!raised_ns || (s64)(now_ns - raised_ns - (cpu->told_ns - cpu->raised_told_ns)) < (s64)NT_BLOCKED_MIN_NS)
 		return;
 	own_ns = now_ns - (on_ns ?: raised_ns) - (cpu->told_ns - (on_ns ? cpu->raised_on_told_ns : cpu->raised_told_ns));
-	cause = in_ksoftirqd() ? NT_CAUSE_KSOFTIRQD_STARVED : NT_CAUSE_SOFTIRQS_OFF;
-	record = blocked_begin(cpu, cause, on_ns ?: raised_ns, raised_ns, now_ns, own_ns);
+	record = blocked_begin(cpu, NT_CAUSE_SOFTIRQS_OFF, on_ns ?: raised_ns, raised_ns, now_ns, own_ns);
 	if (!record)
 		return;
-	if (cause == NT_CAUSE_KSOFTIRQD_STARVED)
-		blame_run(cpu, raised_ns, &longest_ns, &record->pid, record->comm);
-	else
-		blame_task(ctx, record);
+	blame_task(ctx, record);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/*
+ * NET_RX was left to ksoftirqd, which did not have its CPU. It is woken at the end of the softirqs in which NET_RX was
+ * raised; what those took is not the fault of who ran instead of it.
+ */
+static __always_inline void late_ksoftirqd(struct nt_cpu *cpu, u64 now_ns)
+{
+	bool woken = cpu->ksoftirqd_woken_ns > cpu->raised_ns;
+	u64 ready_ns = woken ? cpu->ksoftirqd_woken_ns : cpu->raised_ns;
+	u64 told_ns = cpu->told_ns - (woken ? cpu->ksoftirqd_told_ns : cpu->raised_told_ns);
+	u64 own_ns = now_ns - ready_ns - told_ns, longest_ns = 0;
+	struct nt_blocked *record;
+
+	if (!cpu->raised_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
+		return;
+	record = blocked_begin(cpu, NT_CAUSE_KSOFTIRQD_STARVED, ready_ns, ready_ns, now_ns, own_ns);
+	if (!record)
+		return;
+	blame_run(cpu, ready_ns, &longest_ns, &record->pid, record->comm);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
@@ -376,7 +391,10 @@ SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 	cpu->softirq = (u32)ctx[0] + 1;
 	if ((u32)ctx[0] != NET_RX_SOFTIRQ)
 		return 0;
-	late_net_rx(ctx, cpu, now_ns);
+	if (is_ksoftirqd_here((u32)bpf_get_current_pid_tgid()))
+		late_ksoftirqd(cpu, now_ns);
+	else
+		late_net_rx(ctx, cpu, now_ns);
 	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
 	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
 	cpu->raised_ns = 0;
@@ -417,6 +435,11 @@ SEC("raw_tp/sched_waking") int cpu_waking(u64 *ctx)
 
 	if (!cpu)
 		return 0;
+	if (is_ksoftirqd_here(pid)) {
+		cpu->ksoftirqd_woken_ns = bpf_ktime_get_ns();
+		cpu->ksoftirqd_told_ns = cpu->told_ns;
+		return 0;
+	}
 	reader = bpf_map_lookup_elem(&readers, &pid);
 	if (!reader && cpu->queueing) {
 		bpf_map_update_elem(&readers, &pid, (const void *)&new_reader, BPF_NOEXIST);

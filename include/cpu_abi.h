@@ -62,6 +62,7 @@ struct nt_cpu {
 	u64 raised_told_ns;
 	u64 raised_on_ns; /* softirqs_on_ns then, and the told_ns of that */
 	u64 raised_on_told_ns;
+	u64 ksoftirqd_woken_ns, ksoftirqd_told_ns; /* the last wakeup, and told_ns then */
 	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
 	u64 task_on_ns;	    /* since when the task that runs does so */
 	struct nt_run {

@@ -56,7 +56,7 @@ native_tests() {
 }
 
 # Where a cause is made, and has to be told: without a NIC and with one.
-cause_tests=(delays) nic_cause_tests=(attribution.nic host.nic)
+cause_tests=(delays scenarios) nic_cause_tests=(attribution.nic clean.nic host.nic scenarios.nic)
 
 # By scenario, which is what names of tests begin with: whether every kernel found who did it.
 score_table() {
@@ -94,7 +94,7 @@ guest_tests() {
 	esac
 	stage "$kernel" scripts/vm.sh --kernel "$kernel" --timeout 1800 -- "${long[@]}" tests/vm/run.sh "${names[@]}" || true
 	if compgen -G 'tests/vm/*.nic.test.sh' >/dev/null; then
-		stage "$kernel nic" scripts/vm.sh --kernel "$kernel" --nic --timeout 1800 -- tests/vm/run.sh --nic "${nic_names[@]}" || true
+		stage "$kernel nic" scripts/vm.sh --kernel "$kernel" --nic --timeout 2700 -- "${long[@]}" tests/vm/run.sh --nic "${nic_names[@]}" || true
 	fi
 }
 

@@ -75,3 +75,13 @@ SEC("raw_tp/net_dev_queue") int inject_softirqs_off(void *ctx)
 	(void)ctx;
 	return wanted == (u32)(bpf_get_current_pid_tgid() >> 32) ? block() : 0;
 }
+
+/*
+ * Who counts the pages of a process that is being made or unmade holds the lock of a page table: preemption is off, interrupts
+ * and softirqs are on.
+ */
+SEC("raw_tp/rss_stat") int inject_preempt_off(void *ctx)
+{
+	(void)ctx;
+	return wanted == (u32)(bpf_get_current_pid_tgid() >> 32) ? block() : 0;
+}

@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Delays of a NIC's packets with a culprit that is easily missed, and what looks like one and delays nothing.
+set -u
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=blocks.sh
+. "$(dirname "$0")/blocks.sh"
+# shellcheck source-path=SCRIPTDIR source=faults.sh
+. "$(dirname "$0")/faults.sh"
+
+# What the kernel's clock says, in ns: up to 10 ms too little.
+uptime_ns() {
+	local up
+	read -r up _ </proc/uptime
+	echo "${up/./}0000000"
+}
+
+# What nettrace says of them is in $json.
+start_pings() {
+	start_nettrace "$json" -p icmp --addr 10.0.2.2 --format jsonl || return
+	taskset -c 0 ping -q -i 0.02 10.0.2.2 >"$scratch/pings" &
+	pinging=$!
+	keep_jiffies
+	sleep 0.5
+}
+
+end_pings() {
+	quiet_kill "$pinging" "$counter"
+	stop_nettrace
+	equal "$1: status" 0 "$nettrace_status"
+}
+
+# blames_only NAME WANTED INJECTED: the injected fault may have held packets, too. A host that stops a virtual CPU for a
+# moment may do so where interrupts are off, or in a timer's callback.
+blames_only() {
+	local got least
+	got=$(blamed | tr ' ' '\n' | grep -vx "$3" | sort -u | paste -sd ' ')
+	least=$(tr ' ' '\n' <<<"$got" | grep -vxE 'irqs_off|long_timer' | paste -sd ' ')
+	if [[ $got != "$2" && $least == "$2" ]]; then
+		skip "$1" "or the host stopped a CPU: $(jq -c 'select(.type == "incident" and
+			(.cause == "irqs_off" or .cause == "long_timer")) | [.text, .low_ns]' "$json" | paste -sd ' ')"
+	else
+		equal "$1" "$2" "$got"
+	fi
+}
+
+older_than() { [[ $(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1) != "$1" ]]; }
+
+# Since 6.4 (d15121be7485) softirqs are served at an interrupt's end even while ksoftirqd waits.
+ksoftirqd_holds() { older_than 6.4; }
+
+# A realtime task on CPU 1 that naps, and notes for how many microseconds it was without the CPU at most. With $hogging_us
+# it keeps the CPU for so long after it was without it for 150 ms: from, to, and what ksoftirqd was about then.
+start_napper() {
+	mkfifo "$scratch/nothing"
+	# shellcheck disable=SC2016 # for the shell that it starts
+	scratch=$scratch hogging_us=${hogging_us-} thread=$(pgrep -x ksoftirqd/1) taskset -c 1 chrt -f 50 bash -c '
+		exec 3<>"$scratch/nothing" 4>"$scratch/hogged"
+		most=0 before=${EPOCHREALTIME/./}
+		until [[ -e $scratch/over ]]; do
+			read -rt 0.01 -u 3
+			now=${EPOCHREALTIME/./}
+			((now - before <= most)) || most=$((now - before))
+			if ((hogging_us && now - before > 150000)); then
+				read -r from _ </proc/uptime
+				read -r _ _ state _ <"/proc/$thread/stat"
+				until=$((now + hogging_us))
+				while ((${EPOCHREALTIME/./} < until)); do :; done
+				read -r to _ </proc/uptime
+				echo "${from/./}0000000 ${to/./}0000000 $state" >&4
+				now=${EPOCHREALTIME/./}
+			fi
+			before=$now
+		done
+		echo "$most" >"$scratch/most"' &
+	napper=$!
+	sleep 0.2
+}
+
+end_napper() {
+	: >"$scratch/over"
+	wait "$napper"
+	rm "$scratch/over" "$scratch/nothing"
+}
+
+# Requests that were sent while ksoftirqd waited.
+# shellcheck disable=SC2016 # jq's variables
+sent_to_starved() {
+	jq -c --argjson from "$fault_end" --argjson to "$hogged_to" 'select(.type == "journey" and .icmp.type == 8) | .events[]
+		| select(.probe == "net_dev_start_xmit" and .ts_ns > $from and .ts_ns < $to - 5000000)' "$json" | wc -l
+}
+
+# From the end of the softirq, when ksoftirqd was woken, to the end of the hog, and maybe a bit longer.
+# shellcheck disable=SC2016 # jq's variables
+starved_incident() {
+	local incident sent packets
+	incident=$(jq -c --argjson from "$fault_end" 'select(.type == "incident" and .cause == "ksoftirqd_starved"
+		and .low_ns > 100000000 and .end_ns > $from)' "$json")
+	sent=$(sent_to_starved) packets=$(jq .packets <<<"$incident")
+	equal 'ksoftirqd: one incident' 1 "$(grep -c . <<<"$incident")"
+	equal 'ksoftirqd: CPU and culprit' "1 ksoftirqd was ready to run, but bash[$napper] had the CPU" "$(jq -r '"\(.cpu) \(.text)"' <<<"$incident")"
+	# it may have been ready before, for others
+	check 'ksoftirqd: the truth lies within the bounds' jq -e --argjson began "$fault_start" --argjson from "$fault_end" \
+		--argjson to "$hogged_to" '.high_ns >= $to - $from and .end_ns >= $to and .start_ns >= $began and
+			.start_ns <= $from + 10000000' <<<"$incident"
+	check "ksoftirqd: packets were held: $packets of $sent" eval "((sent > 3 && packets >= sent))"
+	blames_only 'ksoftirqd: nothing else is blamed' ksoftirqd_starved long_softirq
+}
+
+# A long softirq leaves what was raised meanwhile to ksoftirqd, whose CPU a realtime task has.
+ksoftirqd() {
+	local napper fault_start fault_end hogged_from hogged_to state
+	start_pings || return
+	hogging_us=400000 start_napper
+	# SCHED, which comes after NET_RX: one that is pending by then has been served, and what is raised now is left over.
+	inject_fault ksoftirqd softirq 7
+	end_napper
+	end_pings ksoftirqd
+	read -r fault_start fault_end _ <"$scratch/ksoftirqd"
+	read -r hogged_from hogged_to state < <(awk -v end="$fault_end" '$2 > end' "$scratch/hogged")
+	[[ $state == R ]] || head -n 3 "$scratch/hogged" "$scratch/ksoftirqd"
+	equal 'ksoftirqd: it was ready to run, but another did' R "$state"
+	check 'ksoftirqd: from the end of the fault' test "$hogged_from" -lt "$((fault_end + 50000000))"
+	if ksoftirqd_holds; then
+		starved_incident
+	else
+		check "ksoftirqd: pings were sent meanwhile: $(sent_to_starved)" eval "(($(sent_to_starved) > 3))"
+		blames_only 'ksoftirqd: it is blamed for nothing' '' long_softirq
+	fi
+}
+
+# Where only tasks are kept off, interrupts and softirqs go on as ever.
+preempt_off() {
+	local napper most
+	start_pings || return
+	start_sender
+	start_napper
+	inject_fault 'preemption off' preempt_off "$sender"
+	end_napper
+	quiet_kill "$sender"
+	end_pings 'preemption off'
+	read -r most <"$scratch/most"
+	check "preemption off: no other task had the CPU for $most us" eval "((most > fault_ms * 900))"
+	check 'preemption off: pings were sent meanwhile' eval "(($(sent_meanwhile 'preemption off') > 3))"
+	equal 'preemption off: it is no incident' '' "$(incident_of 'preemption off' | jq -r \
+		--arg true "$(ksoftirqd_holds && echo ksoftirqd_starved)" 'select(.low_ns > 100000000 and
+			.cause != "unknown" and .cause != "host_pause" and .cause != $true) | .text')"
+	blames_only 'preemption off: no one is blamed' '' ksoftirqd_starved
+}
+
+# Of the NIC's PCI device: where the message control word of its MSI-X capability has the bit that masks all interrupts
+# (PCI Local Bus Specification 3.0, 6.8.2.3).
+mask_byte() {
+	local at i
+	local -a config
+	mapfile -t config < <(od -An -v -tu1 -w1 "$device/config" | tr -d ' ')
+	at=${config[0x34]}
+	for ((i = 0; at && i < 48; i++)); do
+		if ((config[at] == 0x11)); then
+			echo "$((at + 3)) ${config[at + 3]}"
+			return
+		fi
+		at=${config[at + 1]}
+	done
+	return 1
+}
+
+# poke OFFSET BYTE
+poke() { printf '%b' "\\x$(printf %x "$2")" | dd of="$device/config" bs=1 seek="$1" conv=notrunc status=none; }
+
+# A NIC that sends, but says so to nobody: of virtio's drivers, those since 6.11 count the bytes that are under way.
+# shellcheck disable=SC2016 # jq's variables
+bql() {
+	local device limit=/sys/class/net/eth0/queues/tx-0/byte_queue_limits/limit_max place value from_ns to_ns left_ns
+	device=$(readlink -f /sys/class/net/eth0/device/..)
+	if older_than 6.11; then
+		skip 'BQL' "this kernel's virtio_net has none"
+		return
+	fi
+	check 'BQL: interrupts can be masked' mask_byte || return
+	read -r place value < <(mask_byte)
+	start_pings || return
+	echo 1 >"$limit"
+	poke "$place" "$((value | 0x40))"
+	from_ns=$(uptime_ns)
+	sleep 0.4
+	to_ns=$(uptime_ns)
+	poke "$place" "$value"
+	sleep 0.6
+	end_pings BQL
+	echo 1879048192 >"$limit"
+	left_ns=$(uptime_ns)
+	# What comes first when the queue has stopped passes by the qdisc (TCQ_F_CAN_BYPASS) and is put back: why is not recorded.
+	jq -c --argjson from "$((from_ns + 10000000))" --argjson to "$to_ns" 'select(.type == "journey" and .icmp.type == 8)
+		| (.events[] | select(.probe == "qdisc_enqueue") | .ts_ns) as $queued
+		| select($queued > $from and $queued < $to - 20000000) | {left: ($to - $queued), delays}' "$json" >"$scratch/held"
+	check "BQL: packets were held: $(wc -l <"$scratch/held")" eval "(($(wc -l <"$scratch/held") > 3))"
+	equal 'BQL: each for so long and that is why' '' "$(jq -c --argjson most "$((left_ns + 10000000 - from_ns))" \
+		'select(any(.delays[]; .cause == "qdisc_bql" and .stage == "qdisc" and .high_ns <= $most) and
+			([.delays[] | select(.cause == "qdisc_bql") | .delay_ns] | add) >= .left | not)' "$scratch/held")"
+	check 'BQL: in words' grep -q 'kept it: the driver had as many bytes as its queue limits (BQL) allow' "$scratch/held"
+	blames_only 'BQL: no one is blamed' '' ksoftirqd_starved
+}
+
+echo 2 >"/proc/irq/$(input_irq)/smp_affinity"
+ksoftirqd
+preempt_off
+bql
