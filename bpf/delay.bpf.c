@@ -483,20 +483,24 @@ static __always_inline void reader_off(struct task_struct *task, struct nt_cpu *
 		cpu->thread_raised_ns = 0;
 }
 
-/* The poll that begins now had to wait for whoever ran instead. */
+/* The poll that begins now had to wait for whoever ran instead; what others of a NIC's threads waited meanwhile is told already. */
 static __always_inline void late_thread(struct nt_cpu *cpu, const struct nt_reader *reader, u64 now_ns)
 {
-	u64 ready_ns = reader->ready_ns, own_ns = now_ns - later(ready_ns, cpu->blocked_end_ns);
+	u64 start_ns = later(reader->ready_ns, cpu->threads_told_ns), longest_ns = 0;
+	u64 own_ns = now_ns - later(start_ns, cpu->blocked_end_ns);
 	struct nt_blocked *record;
 
-	cpu->thread_raised_ns = ready_ns;
-	if (own_ns < NT_BLOCKED_MIN_NS) /* or it is told already: a NIC may have several threads */
+	cpu->thread_raised_ns = reader->ready_ns;
+	if (own_ns < NT_BLOCKED_MIN_NS)
 		return;
-	record = blocked_begin(cpu, NT_CAUSE_NAPI_THREAD_STARVED, ready_ns, ready_ns, now_ns, own_ns);
+	record = blocked_begin(cpu, NT_CAUSE_NAPI_THREAD_STARVED, start_ns, start_ns, now_ns, own_ns);
+	cpu->threads_told_ns = now_ns;
 	if (!record)
 		return;
 	record->pid = reader->before_pid;
 	__builtin_memcpy(record->comm, reader->before_comm, sizeof(record->comm));
+	if (start_ns != reader->ready_ns)
+		blame_run(cpu, start_ns, &longest_ns, &record->pid, record->comm);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
@@ -548,8 +552,8 @@ SEC("raw_tp/sched_switch") int cpu_switch(u64 *ctx)
 	softirqs_on(cpu, now_ns);
 	cpu->queueing = 0;
 	reader_off((void *)ctx[1], cpu, now_ns);
-	reader_on((void *)ctx[2], (void *)ctx[1], cpu, now_ns);
 	note_run(cpu, (void *)ctx[1], now_ns);
+	reader_on((void *)ctx[2], (void *)ctx[1], cpu, now_ns);
 	cpu->task_on_ns = now_ns;
 	return 0;
 }
