@@ -13,7 +13,10 @@
 # below; within a block every line names the same packet, whose addresses and ports may change only with -v changes=nat,
 # and which may be carried in another with -v changes=tunnel; time never runs backwards; each span is the time since the
 # event before, and the total that from first to last; a delay is within its bounds; exactly one outcome; the block says
-# that it is incomplete if and only if its outcome says so, or that it was evicted.
+# that it is incomplete if its outcome says so, or that it was evicted, and otherwise only if records before its end were
+# lost; a packet without a header is one whose start was not seen.
+
+BEGIN { headless = "no IP header" }
 
 function bad(reason, text) { printf "bad\t%d\t%s\t%s\n", NR, reason, text == "" ? $0 : text }
 
@@ -75,7 +78,7 @@ function without_ends(text) {
 }
 
 function changed(text) {
-	if (!is_packet(text) || (changes != "tunnel" && (changes != "nat" || without_ends(text) != without_ends(packet))))
+	if (!is_packet(text) || (packet != headless && changes != "tunnel" && (changes != "nat" || without_ends(text) != without_ends(packet))))
 		bad("another packet in the block of " packet)
 	packet = text
 	texts = texts "\t" text
@@ -86,7 +89,11 @@ function end_block(echo) {
 	inside = 0
 	if (!events) bad("a block without events", header)
 	if (outcome == "") bad("a block without outcome", header)
-	if ((outcome == "incomplete" || outcome == "evicted") != said_incomplete) bad("incomplete in one place only", header)
+	# how a packet ended is known, too, if what was lost are earlier records
+	if ((outcome == "incomplete" || outcome == "evicted") != said_incomplete &&
+		(!said_incomplete || footers !~ /incomplete: .*(start was not seen|records were lost|events are missing)/))
+		bad("incomplete in one place only", header)
+	if (first_packet == headless && footers !~ /incomplete: the start was not seen/) bad("no header, but the start was seen", header)
 	if (said_incomplete) incomplete++
 	if (total != "") {
 		span = microseconds(total)
@@ -138,7 +145,7 @@ function event(  line, stamp, name, rest, span, t, dot) {
 		first = t
 		began = stamp
 		packet = first_packet = texts = rest
-		if (!is_packet(rest)) bad("not a packet: " rest)
+		if (!is_packet(rest) && rest != headless) bad("not a packet: " rest)
 	} else {
 		if (rest != packet) changed(rest)
 		if (t < last) bad("time runs backwards")

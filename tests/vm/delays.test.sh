@@ -70,12 +70,16 @@ neighbour() {
 
 # shellcheck disable=SC2016 # awk's
 rules() {
+	local stopped
 	in_b nft -f - < <(awk 'BEGIN { print "table ip long { chain rules { type filter hook input priority 0;"
 		for (i = 0; i < 40000; i++) print "ip saddr != 10.9.9.1 ip daddr != 10.9.9.1 ip ttl != 1 ip saddr 10.9." int(i / 250) "." i % 250 " counter"
 		print "}"; print "}" }')
 	observe pings -p icmp --daddr 10.7.0.2
 	in_b nft delete table ip long
-	count=3 told rules netfilter 1 200 'netfilter netfilter, .*table:long, chain:rules, 40000 rules'
+	# of a virtual CPU that its host stops in there it is told that it did not run
+	stopped=$(jq -c 'select(.type == "journey") | .delays[] | select(.stage == "netfilter" and .cause != "netfilter")' "$json" | wc -l)
+	check 'rules: of most packets' eval '((stopped < 2))'
+	count=$((3 - stopped)) told rules netfilter 1 200 'netfilter netfilter, .*table:long, chain:rules, 40000 rules'
 }
 
 fragments() { in_a ping -q -c 1 -s 2000 10.7.0.2; }
