@@ -169,10 +169,8 @@ static bool is_inner(const struct attribution *attribution, const struct wait *w
 /* The latest come first. */
 static void add_overlap(struct wait *wait, const struct nt_blocked *blocked)
 {
-	u64 high_to_ns = least_of(wait->high_to_ns, wait->to_ns), low_to_ns = least_of(wait->low_to_ns, wait->to_ns);
-
-	wait->high_ns += overlap(wait->from_ns, high_to_ns, blocked->start_lo_ns, blocked->end_ns);
-	wait->low_ns += overlap(wait->from_ns, low_to_ns, blocked->start_hi_ns, blocked->end_ns);
+	wait->high_ns += overlap(wait->from_ns, wait->high_to_ns, blocked->start_lo_ns, blocked->end_ns);
+	wait->low_ns += overlap(wait->from_ns, wait->low_to_ns, blocked->start_hi_ns, blocked->end_ns);
 	wait->high_to_ns = least_of(wait->high_to_ns, blocked->start_lo_ns);
 	wait->low_to_ns = least_of(wait->low_to_ns, blocked->start_hi_ns);
 }
@@ -182,6 +180,7 @@ static void find_blockages(struct attribution *attribution, struct wait *wait)
 {
 	u64 most_ns = 0, own_ns;
 
+	wait->low_to_ns = wait->high_to_ns = wait->to_ns;
 	for (size_t back = 1; back <= attribution->n; back++) {
 		struct blockage *blockage = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES];
 		const struct nt_blocked *blocked = &blockage->blocked;
@@ -249,7 +248,7 @@ static void bound_before(const struct wait *wait, const struct transit_excess *e
 static void judge_before(struct attribution *attribution, struct journey *journey)
 {
 	const struct nt_anno_ARRIVAL *arrival = arrival_of(journey);
-	struct wait wait = {.to_ns = journey->start_ns, .cpu = journey->events[0].cpu, .low_to_ns = ~0ull, .high_to_ns = ~0ull};
+	struct wait wait = {.to_ns = journey->start_ns, .cpu = journey->events[0].cpu};
 	struct transit_excess excess;
 	bool known;
 
@@ -275,8 +274,7 @@ static void judge_before(struct attribution *attribution, struct journey *journe
 static void judge_span(struct attribution *attribution, struct journey *journey, size_t at)
 {
 	const struct journey_event *event = &journey->events[at];
-	struct wait wait = {.from_ns = event[-1].ts_ns, .to_ns = event->ts_ns, .least_end_ns = event[-1].ts_ns, .cpu = event->cpu,
-			    .low_to_ns = ~0ull, .high_to_ns = ~0ull};
+	struct wait wait = {.from_ns = event[-1].ts_ns, .to_ns = event->ts_ns, .least_end_ns = event[-1].ts_ns, .cpu = event->cpu};
 	struct journey_delay *delay = &attribution->delays[journey->n_delays];
 	bool waited = wait_judge(journey, at, delay);
 
