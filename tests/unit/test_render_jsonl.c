@@ -361,6 +361,67 @@ static void write_enumerations(void)
 	}
 }
 
+static const struct nt_blocked blocked = {
+	.start_lo_ns = 1000, .start_hi_ns = 2000, .end_ns = 400002000, .cpu = 1, .pid = 120, .cause = NT_CAUSE_IRQS_OFF,
+	.flags = NT_B_REGS | NT_B_ENABLED, .comm = "ba\"sh\n", .frames = {0xffffffff81000010, 0xffffffff81000020},
+};
+
+/* Who was held, and by whom: before the stack, and on the way without anybody who is known. */
+static void write_delays(struct render *render)
+{
+	struct journey_event events[] = {{.ts_ns = 1000, .probe = NT_PROBE_ip_rcv, .skb = SKB},
+					 {.ts_ns = 90001000, .probe = NT_PROBE_nf_hook_slow, .skb = SKB}};
+	const struct journey_delay delay = {.delay_ns = 90000000, .low_ns = 90000000, .high_ns = 90000000, .event = 1};
+	struct nt_flow flow = packets[3].flow;
+	struct journey journey = make(events, 2, &flow, 1);
+	const struct incident incident = {.id = 7, .packets = 2, .longest_ns = 300000000, .delays_ns = {300000000, 5}, .upper = true,
+					  .blocked = &blocked};
+
+	journey.before = (struct journey_delay){.delay_ns = 300000000, .high_ns = 300000000, .upper = true, .cpu = 1,
+						.cause = NT_CAUSE_IRQS_OFF, .incident = 7, .blocked = &blocked};
+	journey.delays = &delay;
+	journey.n_delays = 1;
+	write_journey(&journey);
+	render->format->incident(render, &incident);
+}
+
+static struct latency latency;
+static struct counters counters;
+
+static void write_latency(struct render *render)
+{
+	const struct latency_report live = {.latency = &latency, .counters = &counters}, read = {.latency = &latency};
+
+	memset(&latency, 0, sizeof(latency));
+	for (u32 row = 0; row < NT_LATENCY_ROWS; row++)
+		histogram_add(&latency.histograms[row % NT_WAYS][row], 1000 * row);
+	histogram_add(&latency.histograms[NT_WAY_SENT][NT_LATENCY_WHOLE], 1ull << 40);
+	latency.begun = 5;
+	counters.n_cpus = counters.n_nics = 1;
+	counters.cpus[0] = (struct cpu_counters){.net_rx = 1, .net_tx = 2, .dropped = 3, .squeezed = 4};
+	counters.nics[0] = (struct nic_counters){.name = "e\"th", .missed = 5, .fifo = 6};
+	render->format->latency(render, &live);
+	render->format->latency(render, &read);
+}
+
+static void latency_report(void **state)
+{
+	struct render_env env = {.dict = dict};
+	struct render *render = render_new(&render_jsonl, out, &env, &facts);
+	const char *line;
+
+	(void)state;
+	write_latency(render);
+	render_free(render, NULL);
+	line = strstr(read_back(), "{\"type\":\"latency\",\"packets\":5,\"not_over\":3,");
+	assert_non_null(line);
+	assert_non_null(strstr(line, "{\"stage\":\"whole\",\"packets\":1,\"p50_ns\":24000,\"p90_ns\":24000,\"p99_ns\":24000,"
+				     "\"p999_ns\":24000,\"max_ns\":24000,\"over\":0,\"buckets\":[[24576,1]]}"));
+	assert_non_null(strstr(line, "\"cpus\":[{\"cpu\":0,\"net_rx\":1,\"net_tx\":2,\"dropped\":3,\"time_squeeze\":4}],"
+				     "\"nics\":[{\"ifname\":\"e\\\"th\",\"rx_missed\":5,\"rx_fifo\":6}]}"));
+	assert_non_null(strstr(line, "\"cpus\":[],\"nics\":[]}"));
+}
+
 static int write_corpus(void)
 {
 	struct render_env env = {.dict = dict};
@@ -371,6 +432,8 @@ static int write_corpus(void)
 	write_bare();
 	write_annotations();
 	write_enumerations();
+	write_delays(render);
+	write_latency(render);
 	render_free(render, &totals);
 	render_free(render_new(&render_jsonl, out, &env, &no_facts), &no_totals);
 	return out_close(out) ? 1 : 0;
@@ -390,6 +453,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		test(every_protocol), test(start_and_end),	 test(start_is_flushed), test(full_journey),
 		test(bare_journey),   test(drops_without_names), test(every_annotation), test(formats),
+		test(latency_report),
 	};
 
 	if (argc > 1) {

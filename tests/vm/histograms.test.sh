@@ -71,7 +71,33 @@ recorded() {
 	check_report recorded "$out"
 }
 
-# The one that is dropped is over, too; one that is under way is not.
+softnet_dropped() {
+	local n total=0
+	while read -r _ n _; do ((total += 16#$n)); done </proc/net/softnet_stat
+	echo "$total"
+}
+
+burst() { in_a bash -c 'exec 3>/dev/udp/10.7.0.2/9; for ((i = 0; i < 50; i++)); do printf x >&3; done'; }
+
+# What is let go at once meets a backlog that has room for next to nothing.
+dropped() {
+	local out=$scratch/dropped.jsonl limit before dropped
+	limit=$(sysctl -n net.core.netdev_max_backlog)
+	modprobe sch_plug && in_a tc qdisc replace dev va root handle 2: plug || return
+	start_nettrace "$out" -p udp --latency --format jsonl || return
+	before=$(softnet_dropped)
+	sysctl -qw net.core.netdev_max_backlog=1
+	burst
+	in_a tc qdisc change dev va root handle 2: plug release_indefinite
+	sysctl -qw net.core.netdev_max_backlog="$limit"
+	stop_nettrace
+	dropped=$(($(softnet_dropped) - before))
+	check 'dropped: some are' eval '((dropped > 0))'
+	equal 'dropped: as many as the kernel says' "$dropped" "$(report "$out" | jq '[.cpus[].dropped] | add')"
+	equal 'dropped: all packets' 50 "$(report "$out" | jq .packets)"
+}
+
+# One that is under way is not over.
 open_end() {
 	local out=$scratch/open.jsonl
 	in_a tc qdisc change dev va parent 1:3 handle 30: netem delay 5s
@@ -90,3 +116,4 @@ check_backend tracepoint
 in_text
 recorded
 open_end
+dropped
