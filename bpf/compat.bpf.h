@@ -10,9 +10,15 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-/* x86 keeps preempt_count in here from 6.2 to 6.14, before and after in __preempt_count. */
+/* x86 keeps these in here from 6.2 to 6.14, before and after in __preempt_count and current_task. */
 struct pcpu_hot {
+	struct task_struct *current_task;
 	int preempt_count;
+};
+
+/* 5.14 (commit 2f064a59a11f) gave it two underscores and 32 bits. */
+struct task_struct___v5_13 {
+	long state;
 };
 
 /* nf_tables and x_tables are modules: their BTF is there from 5.11, if loaded before us. */
@@ -54,6 +60,7 @@ struct nft_chain_v5_10 {
 #define XT_TABLE_NAME_V5_10 56
 
 const volatile u64 address_of_preempt_count = 0;
+const volatile u64 address_of_current_task = 0;
 const volatile u64 address_of_pcpu_hot = 0;
 
 /* Which /proc/PID is ksoftirqd of a CPU; filled by userspace, 0 if unknown. */
@@ -86,6 +93,33 @@ static __always_inline bool compat_preempt_count(u32 cpu, int *ret_count)
 	return here && read_bytes(ret_count, sizeof(*ret_count), here);
 }
 
+/* Who is on that CPU at this moment; NULL: not known. */
+static __always_inline struct task_struct *compat_task_on(u32 cpu)
+{
+	u64 address = address_of_current_task, here;
+
+	if (address_of_pcpu_hot && bpf_core_field_exists(struct pcpu_hot, current_task))
+		address = address_of_pcpu_hot + bpf_core_field_offset(struct pcpu_hot, current_task);
+	here = per_cpu_address(cpu, address);
+	return here ? (void *)read_u64(here) : NULL;
+}
+
+/* Of the bits beyond 32 there are none of interest. */
+static __always_inline u32 compat_task_state(struct task_struct *task)
+{
+	struct task_struct___v5_13 *old = (void *)task;
+
+	return bpf_core_field_exists(task->__state) ? READ(task, __state) : (u32)READ(old, state);
+}
+
+static __always_inline bool compat_is_ksoftirqd(u64 cpu, u32 pid)
+{
+	if (!pid || cpu >= NT_MAX_CPUS)
+		return false;
+	barrier_var(cpu); /* as in per_cpu_address() */
+	return ksoftirqd_pid[cpu & (NT_MAX_CPUS - 1)] == pid;
+}
+
 /* Bottom halves are off: a packet being sent by a task, or a NAPI thread at work. */
 static __always_inline bool compat_in_napi_thread(void)
 {
@@ -100,7 +134,7 @@ static __always_inline bool compat_in_napi_thread(void)
 /* What kind of code runs here: enum nt_context. */
 static __always_inline u8 compat_context(void)
 {
-	u32 cpu = bpf_get_smp_processor_id(), pid;
+	u32 cpu = bpf_get_smp_processor_id();
 	int count = 0;
 
 	if (!compat_preempt_count(cpu, &count))
@@ -109,12 +143,8 @@ static __always_inline u8 compat_context(void)
 		return NT_CTX_NMI;
 	if (count & PREEMPT_HARDIRQ_MASK)
 		return NT_CTX_HARDIRQ;
-	if (count & PREEMPT_SOFTIRQ_SERVING) {
-		pid = (u32)bpf_get_current_pid_tgid();
-		if (pid && ksoftirqd_pid[cpu & (NT_MAX_CPUS - 1)] == pid)
-			return NT_CTX_KSOFTIRQD;
-		return NT_CTX_SOFTIRQ;
-	}
+	if (count & PREEMPT_SOFTIRQ_SERVING)
+		return compat_is_ksoftirqd(cpu, (u32)bpf_get_current_pid_tgid()) ? NT_CTX_KSOFTIRQD : NT_CTX_SOFTIRQ;
 	if ((count & PREEMPT_SOFTIRQ_MASK) && compat_in_napi_thread())
 		return NT_CTX_NAPI_THREAD;
 	return NT_CTX_TASK;

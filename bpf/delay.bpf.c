@@ -13,12 +13,9 @@
  *
  * They can lie in each other. What is told of the inner one is no blockage of the outer one's own.
  */
+#include "compat.bpf.h"
 #include "cpu.bpf.h"
-#include "event.h"
-#include "percpu.bpf.h"
-#include "read.bpf.h"
 #include "ring.bpf.h"
-#include "track_abi.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -53,19 +50,7 @@ struct napi_struct {
 	unsigned int napi_id;
 };
 
-struct pcpu_hot {
-	struct task_struct *current_task;
-};
-
-struct task_struct___v5_13 {
-	long state;
-};
-
 #pragma clang attribute pop
-
-/* The task that runs on each CPU: since 6.2 (commit e57ef2ed97c1) in pcpu_hot, since 6.15 again by itself. */
-const volatile u64 address_of_current_task = 0;
-const volatile u64 address_of_pcpu_hot = 0;
 
 /* By CPU, for the watch: its last tick, the one whose silence was told, who looks after whom (one more than the number). */
 u64 ticks_ns[NT_MAX_CPUS] = {};
@@ -77,9 +62,6 @@ u64 net_rx_ns[NT_MAX_CPUS] = {};
 
 /* Registers that the interrupt under way has saved (set_irq_regs). */
 const volatile u64 address_of_irq_regs = 0;
-
-/* Which /proc/PID is ksoftirqd of a CPU; filled by userspace, 0 if unknown. */
-u32 ksoftirqd[NT_MAX_CPUS] = {};
 
 /* Interrupts were on a moment ago. Signs after a long silence do not hide it: several interrupts wait for its end. */
 static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
@@ -322,16 +304,6 @@ static __always_inline void blame_run(const struct nt_cpu *cpu, u64 ready_ns, u6
 	}
 }
 
-static __always_inline bool is_ksoftirqd_here(u32 pid)
-{
-	u64 cpu = bpf_get_smp_processor_id();
-
-	if (!pid || cpu >= NT_MAX_CPUS)
-		return false;
-	barrier_var(cpu); /* as in per_cpu_address() */
-	return ksoftirqd[cpu & (NT_MAX_CPUS - 1)] == pid;
-}
-
 /*
  * NET_RX was raised and did not begin for long, without what others in between were told for. Whoever has softirqs off
  * had them off when it was raised, and not yet when the last one ended or tasks were switched.
@@ -391,7 +363,7 @@ SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 	cpu->softirq = (u32)ctx[0] + 1;
 	if ((u32)ctx[0] != NET_RX_SOFTIRQ)
 		return 0;
-	if (is_ksoftirqd_here((u32)bpf_get_current_pid_tgid()))
+	if (compat_is_ksoftirqd(bpf_get_smp_processor_id(), (u32)bpf_get_current_pid_tgid()))
 		late_ksoftirqd(cpu, now_ns);
 	else
 		late_net_rx(ctx, cpu, now_ns);
@@ -435,7 +407,7 @@ SEC("raw_tp/sched_waking") int cpu_waking(u64 *ctx)
 
 	if (!cpu)
 		return 0;
-	if (is_ksoftirqd_here(pid)) {
+	if (compat_is_ksoftirqd(bpf_get_smp_processor_id(), pid)) {
 		cpu->ksoftirqd_woken_ns = bpf_ktime_get_ns();
 		cpu->ksoftirqd_told_ns = cpu->told_ns;
 		return 0;
@@ -452,14 +424,6 @@ SEC("raw_tp/sched_waking") int cpu_waking(u64 *ctx)
 	return 0;
 }
 
-/* 5.14 (commit 2f064a59a11f) gave task_struct.state two underscores and 32 bits; what is beyond is of no interest. */
-static __always_inline u32 state_of(struct task_struct *task)
-{
-	struct task_struct___v5_13 *old = (void *)task;
-
-	return bpf_core_field_exists(task->__state) ? READ(task, __state) : (u32)READ(old, state);
-}
-
 static __always_inline struct nt_reader *reader_of(struct task_struct *task)
 {
 	u32 pid = READ(task, pid);
@@ -474,7 +438,7 @@ static __always_inline void reader_off(struct task_struct *task, struct nt_cpu *
 
 	if (!reader)
 		return;
-	state = state_of(task);
+	state = compat_task_state(task);
 	if (state)
 		reader->state = state;
 	else
@@ -558,15 +522,6 @@ SEC("raw_tp/sched_switch") int cpu_switch(u64 *ctx)
 	return 0;
 }
 
-static __always_inline bool in_napi_thread(const struct nt_cpu *cpu)
-{
-	char comm[16] = "";
-
-	if (cpu->softirq || bpf_get_current_comm(comm, sizeof(comm)))
-		return false;
-	return comm[0] == 'n' && comm[1] == 'a' && comm[2] == 'p' && comm[3] == 'i' && comm[4] == '/';
-}
-
 static __always_inline void learn_napi_thread(void)
 {
 	u32 pid = (u32)bpf_get_current_pid_tgid();
@@ -590,7 +545,7 @@ SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
 	cpu = cpu_here();
 	if (!cpu)
 		return 0;
-	if (in_napi_thread(cpu))
+	if (!cpu->softirq && compat_in_napi_thread())
 		learn_napi_thread();
 	if ((int)ctx[1] >= (int)ctx[2])
 		return 0;
@@ -600,20 +555,17 @@ SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
 	return 0;
 }
 
-/* Who is on that CPU at this moment. */
-static __always_inline struct task_struct *task_on(u32 cpu)
+static __always_inline void count_lost(void)
 {
-	u64 address = address_of_current_task, here;
+	struct nt_cpu *cpu = cpu_here();
 
-	if (address_of_pcpu_hot && bpf_core_field_exists(struct pcpu_hot, current_task))
-		address = address_of_pcpu_hot + bpf_core_field_offset(struct pcpu_hot, current_task);
-	here = per_cpu_address(cpu, address);
-	return here ? (void *)read_u64(here) : NULL;
+	if (cpu)
+		cpu->lost++;
 }
 
 static __always_inline void tell_silent(u32 cpu, u64 since_ns)
 {
-	struct task_struct *task = task_on(cpu);
+	struct task_struct *task = compat_task_on(cpu);
 	u32 pid = task ? READ(task, tgid) : 0;
 	struct nt_silent *record;
 	void *ring = ring_here();
@@ -621,8 +573,10 @@ static __always_inline void tell_silent(u32 cpu, u64 since_ns)
 	if (!pid) /* an idle CPU keeps nobody waiting: its host does, or it was switched off */
 		return;
 	record = ring ? bpf_ringbuf_reserve(ring, sizeof(*record), 0) : NULL;
-	if (!record) /* the blockage itself is told at its end */
+	if (!record) {
+		count_lost();
 		return;
+	}
 	__builtin_memset(record, 0, sizeof(*record));
 	record->ev.ts_ns = bpf_ktime_get_ns();
 	record->ev.kind = NT_SILENT;

@@ -74,7 +74,7 @@ struct nt_cpu {
 	u64 queueing;	    /* a packet was put into the queue of a socket, whose readers are woken */
 	u64 thread_raised_ns; /* when the NAPI thread that runs was woken; 0: none does */
 	u64 threads_told_ns; /* until then it is told that NAPI threads had to wait */
-	u64 lost;	    /* blockages that found no room in the ring */
+	u64 lost;	    /* blockages and silences that found no room in the ring */
 	struct nt_timer_run timers[2]; /* in the interrupt, in the softirq */
 	struct {
 		u64 id;

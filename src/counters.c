@@ -16,7 +16,7 @@ static struct cpu_counters *cpu_at(struct counters *counters, unsigned long cpu)
 	return &counters->cpus[cpu];
 }
 
-/* Hexadecimal columns; softnet_seq_show() in net/core/net-procfs.c. The CPU is the 13th since 5.10, as the others only grow. */
+/* Hexadecimal columns; softnet_seq_show() in net/core/net-procfs.c. The 13th is the CPU, where there is one: before, all are online. */
 static void read_softnet(struct counters *counters)
 {
 	FILE *file = fopen("/proc/net/softnet_stat", "re");

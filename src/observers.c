@@ -21,7 +21,7 @@
 struct observers {
 	struct delay_bpf *skel;
 	int n_cpus;
-	bool refused;		    /* the kernel has no such events for us */
+	bool refused;		    /* the kernel has no such events for us: it is asked no more */
 	struct bpf_link **ticks;    /* by CPU; NULL: it was never watched */
 	bool *ticking;
 };
@@ -64,7 +64,7 @@ int observers_load(const struct observers_share *share, struct observers **ret_o
 		observers_free(observers);
 		return err;
 	}
-	memcpy(observers->skel->bss->ksoftirqd, share->ksoftirqd_pid, sizeof(observers->skel->bss->ksoftirqd));
+	memcpy(observers->skel->bss->ksoftirqd_pid, share->ksoftirqd_pid, sizeof(observers->skel->bss->ksoftirqd_pid));
 	*ret_observers = observers;
 	return 0;
 }
@@ -153,13 +153,13 @@ static int choose(struct observers *observers, u64 now_ns)
 	return 2;
 }
 
-bool observers_watch(struct observers *observers, u64 now_ns)
+int observers_watch(struct observers *observers, u64 now_ns)
 {
 	bool changed = false, wanted;
-	int n, err;
+	int n, err, refused = 0;
 
 	if (observers->refused)
-		return false;
+		return 0;
 	n = choose(observers, now_ns);
 	for (int cpu = 0; cpu < observers->n_cpus; cpu++) {
 		wanted = n && observers->ticking[cpu];
@@ -170,11 +170,12 @@ bool observers_watch(struct observers *observers, u64 now_ns)
 		if (!wanted)
 			end_ticks(observers, cpu);
 		else if (err && err != -ENODEV) /* which says that it is offline */
-			observers->refused = true;
+			refused = err;
 	}
 	if (changed)
 		share_out(observers);
-	return n > 0;
+	observers->refused = refused;
+	return refused;
 }
 
 void observers_free(struct observers *observers)

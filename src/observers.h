@@ -3,8 +3,6 @@
 #ifndef NT_OBSERVERS_H
 #define NT_OBSERVERS_H
 
-#include <stdbool.h>
-
 #include "kernel.h"
 #include "types.h"
 
@@ -31,9 +29,9 @@ int observers_attach(struct observers *observers, observers_link_fn on_link, voi
 
 /*
  * Have CPUs ticked, and looked after by others, that did network work lately, and no others: to be called about once a second.
- * A kernel that refuses is asked no more. True if any is watched.
+ * 0, or negative errno once, after which a kernel that refuses is asked no more.
  */
-bool observers_watch(struct observers *observers, u64 now_ns);
+int observers_watch(struct observers *observers, u64 now_ns);
 
 /* The links must be gone, or are kept by the kernel. */
 void observers_free(struct observers *observers);

@@ -492,8 +492,11 @@ int tracer_attach(struct tracer *tracer, const volatile sig_atomic_t *stop)
 
 void tracer_watch(struct tracer *tracer)
 {
-	if (tracer->observers)
-		observers_watch(tracer->observers, now_ns());
+	int err = tracer->observers ? observers_watch(tracer->observers, now_ns()) : 0;
+
+	if (err)
+		log_say("who is on a CPU will not be told while it takes no interrupts: the kernel refused its clock: %s",
+			strerror(-err));
 }
 
 void tracer_stop(struct tracer *tracer)
