@@ -36,11 +36,12 @@ told() {
 
 pings() { in_a ping -q -c 3 -i 0.2 10.7.0.2; }
 
+# The wait is told from qdisc_enqueue on, which the kernel says after netem has read its clock.
 netem() {
 	in_a tc qdisc add dev va root handle 8: netem delay 100ms
 	observe pings -p icmp
 	in_a tc qdisc del dev va root
-	count=3 told netem qdisc_shaper 100 130 'qdisc qdisc netem 8: let it go later'
+	count=3 told netem qdisc_shaper 90 130 'qdisc qdisc netem 8: let it go later'
 }
 
 burst() { in_a bash -c 'exec 3>/dev/udp/10.7.0.2/9; for i in 1 2 3 4 5; do printf %1400s >&3; done; sleep 0.5'; }
