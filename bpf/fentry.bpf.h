@@ -66,6 +66,9 @@ static __always_inline int fx_by_class(u64 *ctx, u64 skb, u32 flags, u32 probe)
 	FX_PROGRAM(name, on_hook(ctx, NT_PROBE_##name, (void *)fx_read(ctx, 0), (void *)fx_read(ctx, 1)))
 #define FX_CHAIN(name, read, flags) \
 	FX_PROGRAM(name, on_chain(ctx, NT_PROBE_##name, (void *)fx_read(ctx, 0), (void *)fx_read(ctx, 1)))
+#define FX_DIRECT(name, read, flags)                                                                       \
+	FX_PROGRAM(name, on_direct(ctx, NT_PROBE_##name, (void *)fx_read(ctx, 0), (void *)fx_read(ctx, 1), \
+				   (void *)fx_read(ctx, 3)))
 #define FX_XTABLE(name, read, flags)                                                                       \
 	FX_PROGRAM(name, on_xtable(ctx, NT_PROBE_##name, (void *)fx_read(ctx, 0), (void *)fx_read(ctx, 1), \
 				   (void *)fx_read(ctx, 2)))

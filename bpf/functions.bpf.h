@@ -141,6 +141,28 @@ static __always_inline int on_chain(void *ctx, u32 probe, void *pkt, void *chain
 	return 0;
 }
 
+/* enum netdev_queue_state_t in include/linux/netdevice.h, the same since 3.3: by the driver, by byte queue limits */
+#define QUEUE_STOPPED 0x3
+
+/*
+ * bool sch_direct_xmit(struct sk_buff *skb, struct Qdisc *q, struct net_device *dev, struct netdev_queue *txq, …): what
+ * is sent past an empty queue is put into it here if the driver takes none, and no tracepoint says so.
+ */
+static __always_inline int on_direct(void *ctx, u32 probe, struct sk_buff *skb, struct Qdisc *qdisc, struct netdev_queue *queue)
+{
+	struct nt_tracked *t = find_tracked(skb);
+	bool stopped;
+	struct hit hit;
+
+	if (!t)
+		return 0;
+	stopped = READ(queue, state) & QUEUE_STOPPED;
+	if (hit_open(&hit, ctx, skb, 0, probe_here(ctx, probe), t, stopped) && stopped)
+		hit.sent = annotate_queue(&hit.emit, qdisc, queue);
+	hit_close(&hit);
+	return 0;
+}
+
 /*
  * ipt_do_table(skb, state, table) until 5.15, (table, skb, state) from 5.16.
  * Only tracked skbs matter, so the index knows which argument is one.

@@ -45,6 +45,7 @@ FUNCTION(fn_merge, on_merge, ARG(1), ARG(2))
 FUNCTION(fn_morph, on_morph, ARG(1), ARG(2))
 FUNCTION(fn_hook, on_hook, ARG(1), ARG(2))
 FUNCTION(fn_chain, on_chain, ARG(1), ARG(2))
+FUNCTION(fn_direct, on_direct, ARG(1), ARG(2), ARG(4))
 FUNCTION(fn_xtable, on_xtable, ARG(1), ARG(2), ARG(3))
 #endif
 

@@ -43,6 +43,7 @@ static const struct program_class *class_of(const struct probe_row *row)
 		{"CHAIN", {"fn_chain", AT(0), true}},
 		{"XTABLE", {"fn_xtable", AT(0) | AT(1), true}},
 		{"MERGE", {"fn_merge", AT(1), true}},
+		{"DIRECT", {"fn_direct", AT(0), true}},
 		{"MORPH", {"fn_morph", AT(0), true}},
 		{"ORIGIN", {"fn_origin", AT(0) | AT(1), false}},
 	};

@@ -44,13 +44,23 @@ static const char *probe_name(const struct journey *journey, size_t at)
 	return row ? row->name : "";
 }
 
-/* Of the first event that has one: the queue as the packet found it, or else as it left it. */
-static const void *first_note(const struct journey_delay *delay, const struct journey *journey, unsigned int type)
+static enum nt_stage own_stage(const struct journey *journey, size_t at)
+{
+	const struct probe_row *row = probe_table_row(journey->probes, journey->events[at].probe);
+
+	return row ? row->stage : NT_STAGE_UNKNOWN;
+}
+
+/* The queue as the packet found it, or else as it left it. */
+static const void *queue_of(const struct journey_delay *delay, const struct journey *journey)
 {
 	const void *note = NULL;
 
-	for (size_t i = delay->from; !note && i <= delay->event; i++)
-		note = note_of(&journey->events[i], type);
+	for (size_t i = delay->from + 1; !note && i-- > 0 && own_stage(journey, i) == NT_STAGE_QDISC;)
+		if (journey->events[i].skb == journey->events[delay->from].skb)
+			note = note_of(&journey->events[i], NT_ANNO_QUEUE);
+	for (size_t i = delay->from + 1; !note && i <= delay->event; i++)
+		note = note_of(&journey->events[i], NT_ANNO_QUEUE);
 	return note;
 }
 
@@ -68,7 +78,7 @@ static bool is_shaper(const char *kind, size_t size)
 /* Why the driver was not given the packet at once was to be seen when it was put into the queue. */
 static enum nt_cause cause_in_qdisc(const struct journey *journey, const struct journey_delay *delay)
 {
-	const struct nt_anno_QUEUE *queue = first_note(delay, journey, NT_ANNO_QUEUE);
+	const struct nt_anno_QUEUE *queue = queue_of(delay, journey);
 
 	if (!queue)
 		return NT_CAUSE_UNKNOWN;
@@ -142,13 +152,6 @@ static const struct wait_place {
 	{NULL, NT_STAGE_NEIGHBOUR, ~0u, NT_CAUSE_NEIGHBOUR, NULL},
 	{NULL, NT_STAGE_QDISC, STAGE(QDISC) | STAGE(DRIVER), 0, cause_in_qdisc},
 };
-
-static enum nt_stage own_stage(const struct journey *journey, size_t at)
-{
-	const struct probe_row *row = probe_table_row(journey->probes, journey->events[at].probe);
-
-	return row ? row->stage : NT_STAGE_UNKNOWN;
-}
 
 /*
  * The event before of the same sk_buff, of one that says where it was. Reassembly goes on with another sk_buff than it
@@ -242,7 +245,7 @@ static void say_note(struct phrase *phrase, unsigned int type, const void *paylo
 
 static void say_qdisc(struct phrase *phrase, const struct journey *journey, const struct journey_delay *delay)
 {
-	const struct nt_anno_QUEUE *queue = first_note(delay, journey, NT_ANNO_QUEUE);
+	const struct nt_anno_QUEUE *queue = queue_of(delay, journey);
 
 	if (queue)
 		say_note(phrase, NT_ANNO_QUEUE, queue);

@@ -17,11 +17,11 @@
 
 static struct probe_table *probes;
 
-/* A packet of up to three events, each with a note. */
+/* A packet of up to four events, each with a note. */
 struct packet {
 	struct journey journey;
-	struct journey_event events[3];
-	struct journey_note notes[3];
+	struct journey_event events[4];
+	struct journey_note notes[4];
 	struct nt_flow flow;
 };
 
@@ -152,6 +152,22 @@ static void queue_known_at_the_end(void **state)
 	add(&p, T0, NT_PROBE___dev_queue_xmit, 64);
 	annotate(&p, add(&p, T0 + 3 * MS, NT_PROBE_qdisc_dequeue, 64), NT_ANNO_QUEUE, &queue);
 	expect(&p, NT_CAUSE_QDISC_SHAPER, 3 * MS, "qdisc netem 1: let it go later");
+}
+
+/* Sent past the queue, to a driver that took none, and put into it. */
+static void put_back(void **state)
+{
+	struct nt_anno_QUEUE found = {.state = 2, .kind = "fq_codel"}, left = {.kind = "fq_codel"};
+	struct packet p;
+
+	(void)state;
+	make(&p);
+	add(&p, T0, NT_PROBE___dev_queue_xmit, 64);
+	annotate(&p, add(&p, T0 + 1000, NT_PROBE_sch_direct_xmit, 64), NT_ANNO_QUEUE, &found);
+	add(&p, T0 + 2000, NT_PROBE_validate_xmit_skb, 64);
+	annotate(&p, add(&p, T0 + 20 * MS, NT_PROBE_qdisc_dequeue, 64), NT_ANNO_QUEUE, &left);
+	expect(&p, NT_CAUSE_QDISC_BQL, 20 * MS - 2000,
+	       "qdisc fq_codel 0: kept it: the driver had as many bytes as its queue limits (BQL) allow");
 }
 
 static void hostile_names(void **state)
@@ -319,6 +335,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(in_qdiscs, setup, teardown),
 		cmocka_unit_test_setup_teardown(queue_known_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(put_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_the_stack, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_the_same_sk_buff, setup, teardown),

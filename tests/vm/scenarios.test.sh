@@ -114,7 +114,7 @@ full_driver() {
 	open_tun 8110 TUN OPEN:/dev/null || return # IFF_TUN | IFF_BACKPRESSURE | IFF_NO_PI
 	if ((!($(cat /sys/class/net/tun9/tun_flags) & 0x80))); then
 		close_tun
-		skip 'full driver: those that were queued behind it' 'this tun drops what its ring does not take'
+		skip 'full driver' 'this tun drops what its ring does not take'
 		return
 	fi
 	tc qdisc replace dev tun9 root pfifo limit 100
@@ -131,8 +131,8 @@ full_driver() {
 	stop_nettrace
 	close_tun
 	delays qdisc_driver_full >"$scratch/delays"
-	# Of the six that it does not take, the first passes by the qdisc (TCQ_F_CAN_BYPASS) and is put back: why is not recorded.
-	equal 'full driver: those that were queued behind it' 5 "$(wc -l <"$scratch/delays")"
+	# of the six that it does not take, the first passes by the qdisc (TCQ_F_CAN_BYPASS) and is put back
+	equal 'full driver: those that it does not take' 6 "$(wc -l <"$scratch/delays")"
 	bounded 'full driver' qdisc_driver_full "$((stopped - sent))000" "$((ended - began))000" \
 		"qdisc qdisc pfifo [0-9a-f]+: kept it: the driver's ring was full"
 }
