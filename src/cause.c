@@ -8,6 +8,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define NAME_BYTES 200
+#define WHO_BYTES 120
 
 const char *cause_name(unsigned int cause)
 {
@@ -168,20 +169,37 @@ static const char *softirq_name(unsigned int vector)
 	return vector < ARRAY_SIZE(names) ? names[vector] : "?";
 }
 
-void cause_who(const struct nt_blocked *blocked, char text[CAUSE_WHO_BYTES])
+bool cause_is_task_known(const struct nt_blocked *blocked, const struct dict *dict)
+{
+	static const char *const words[] = {"finish_task_switch"};
+	const char *name;
+	const u64 *frames;
+	size_t n, length;
+
+	if (blocked->cause != NT_CAUSE_IRQS_OFF || blocked->softirq)
+		return true;
+	frames = cause_frames(blocked, dict, &n);
+	name = function_at(dict, n ? frames[0] : 0, &length);
+	return !begins_with_one_of(name, length, words, ARRAY_SIZE(words));
+}
+
+/* The task, "[pid]" behind its name, or the interrupt; "" if nobody is known. */
+static void who_text(const struct nt_blocked *blocked, const struct dict *dict, char text[WHO_BYTES])
 {
 	char comm[sizeof(blocked->comm) + 1], plain[4 * sizeof(comm)];
 
 	memcpy(comm, blocked->comm, sizeof(blocked->comm));
 	comm[sizeof(blocked->comm)] = 0;
 	annotation_plain_text(comm, plain, sizeof(plain));
-	if (blocked->cause == NT_CAUSE_LONG_IRQ)
-		snprintf(text, CAUSE_WHO_BYTES, "%u (%s)", blocked->number, plain);
+	if (!cause_is_task_known(blocked, dict))
+		snprintf(text, WHO_BYTES, "the task that ran before %s[%u]", plain, blocked->pid);
+	else if (blocked->cause == NT_CAUSE_LONG_IRQ)
+		snprintf(text, WHO_BYTES, "%u (%s)", blocked->number, plain);
 	else if (blocked->cause == NT_CAUSE_IRQS_OFF && blocked->softirq)
-		snprintf(text, CAUSE_WHO_BYTES, "softirq %s", softirq_name(blocked->softirq - 1u));
+		snprintf(text, WHO_BYTES, "softirq %s", softirq_name(blocked->softirq - 1u));
 	else if (blocked->cause == NT_CAUSE_IRQS_OFF || blocked->cause == NT_CAUSE_SOFTIRQS_OFF ||
 		 ((blocked->cause == NT_CAUSE_NAPI_THREAD_STARVED || blocked->cause == NT_CAUSE_KSOFTIRQD_STARVED) && *comm))
-		snprintf(text, CAUSE_WHO_BYTES, "%s[%u]", plain, blocked->pid);
+		snprintf(text, WHO_BYTES, "%s[%u]", plain, blocked->pid);
 	else
 		text[0] = 0;
 }
@@ -211,14 +229,14 @@ static bool function_text(const struct nt_blocked *blocked, const struct dict *d
 
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size)
 {
-	char who[CAUSE_WHO_BYTES], function[NAME_BYTES];
+	char who[WHO_BYTES], function[NAME_BYTES];
 	bool known = function_text(blocked, dict, function, sizeof(function));
 	const char *in = known ? " in " : "";
 	int length = 0;
 
 	if (!known)
 		function[0] = 0;
-	cause_who(blocked, who);
+	who_text(blocked, dict, who);
 	switch (cause_of(blocked, dict)) {
 	case NT_CAUSE_IRQS_OFF:
 		length = snprintf(text, size, "interrupts off by %s%s%s", who, in, function);

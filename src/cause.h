@@ -3,6 +3,7 @@
 #ifndef NT_CAUSE_H
 #define NT_CAUSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "dict.h"
@@ -30,8 +31,10 @@ const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dic
 #define CAUSE_TEXT_BYTES 352
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size);
 
-/* "kworker/3:1[1234]", the name of the task, or of the interrupt. "" if nobody is known. */
-#define CAUSE_WHO_BYTES 96
-void cause_who(const struct nt_blocked *blocked, char text[CAUSE_WHO_BYTES]);
+/*
+ * Is the task of the record the one that is to blame? Interrupts that come in at the end of a task switch were kept away
+ * by whoever ran before; who that was is not in the record.
+ */
+bool cause_is_task_known(const struct nt_blocked *blocked, const struct dict *dict);
 
 #endif

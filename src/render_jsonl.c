@@ -471,6 +471,7 @@ static void put_event_line(struct render *render, const struct journey *journey,
 static void put_culprit(struct json *json, const struct nt_blocked *blocked, const struct dict *dict)
 {
 	char comm[sizeof(blocked->comm) + 1] = {0};
+	bool known = cause_is_task_known(blocked, dict);
 	const u64 *frames;
 	u64 function;
 	size_t n;
@@ -479,8 +480,8 @@ static void put_culprit(struct json *json, const struct nt_blocked *blocked, con
 	frames = cause_frames(blocked, dict, &n);
 	function = blocked->function ? blocked->function : n ? frames[0] : 0;
 	json_object(json, "culprit");
-	json_number_if(json, "pid", blocked->pid, blocked->pid);
-	json_string(json, "comm", *comm ? comm : NULL);
+	json_number_if(json, "pid", blocked->pid, blocked->pid && known);
+	json_string(json, "comm", *comm && known ? comm : NULL);
 	json_string(json, "function", function && dict ? dict_get(dict, DICT_SYMBOL, function) : NULL);
 	json_array(json, "stack");
 	for (size_t i = 0; i < n; i++)

@@ -69,6 +69,20 @@ static void interrupts_off(void **state)
 	assert_told(&b, NT_CAUSE_IRQS_OFF, "interrupts off by softirq RCU in culprit+0x4b [mod]");
 }
 
+/* Who runs now did not keep interrupts away while the one before was left. */
+static void task_switch(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "_raw_spin_unlock_irq+0x3", "finish_task_switch.isra.0+0x9b", "__schedule+0x1"));
+
+	(void)state;
+	assert_false(cause_is_task_known(&b, dict));
+	assert_told(&b, NT_CAUSE_IRQS_OFF, "interrupts off by the task that ran before worker[7] in finish_task_switch.isra.0+0x9b");
+	b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "culprit+0x4b", "finish_task_switch.isra.0+0x9b"));
+	assert_true(cause_is_task_known(&b, dict));
+	b.cause = NT_CAUSE_LONG_IRQ;
+	assert_true(cause_is_task_known(&b, dict));
+}
+
 /* Another interrupt came first, and the softirq at its end: the timer's comes upon that. */
 static void two_interrupts(void **state)
 {
@@ -157,7 +171,7 @@ static void hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(interrupts_off), cmocka_unit_test(two_interrupts),
+		cmocka_unit_test(interrupts_off), cmocka_unit_test(two_interrupts), cmocka_unit_test(task_switch),
 		cmocka_unit_test(the_cpu_did_not_run), cmocka_unit_test(registers_unknown),
 		cmocka_unit_test(softirqs_off),	  cmocka_unit_test(handlers),
 		cmocka_unit_test(hostile),
