@@ -16,6 +16,10 @@ struct pcpu_hot {
 	int preempt_count;
 };
 
+struct softnet_data {
+	unsigned int time_squeeze;
+};
+
 /* 5.14 (commit 2f064a59a11f) gave it two underscores and 32 bits. */
 struct task_struct___v5_13 {
 	long state;
@@ -62,6 +66,7 @@ struct nft_chain_v5_10 {
 const volatile u64 address_of_preempt_count = 0;
 const volatile u64 address_of_current_task = 0;
 const volatile u64 address_of_pcpu_hot = 0;
+const volatile u64 address_of_softnet_data = 0;
 
 /* Which /proc/PID is ksoftirqd of a CPU; filled by userspace, 0 if unknown. */
 u32 ksoftirqd_pid[NT_MAX_CPUS] = {};
@@ -102,6 +107,15 @@ static __always_inline struct task_struct *compat_task_on(u32 cpu)
 		address = address_of_pcpu_hot + bpf_core_field_offset(struct pcpu_hot, current_task);
 	here = per_cpu_address(cpu, address);
 	return here ? (void *)read_u64(here) : NULL;
+}
+
+/* How often NET_RX ended there before its queues were empty: by its budget, or by its time (net_rx_action). */
+static __always_inline bool compat_time_squeeze(u32 cpu, u32 *ret_times)
+{
+	u64 here = per_cpu_address(cpu, address_of_softnet_data);
+
+	return here && read_bytes(ret_times, sizeof(*ret_times),
+				  here + bpf_core_field_offset(struct softnet_data, time_squeeze));
 }
 
 /* Of the bits beyond 32 there are none of interest. */

@@ -7,6 +7,7 @@
  *   long timer       between the entry and the exit of an hrtimer's callback
  *   long softirq     between the entry and the exit of one that is not NET_RX
  *   softirqs off     between the first raise of NET_RX and its entry
+ *   NAPI budget      while NET_RX ends before its queues are empty
  *   napi thread      between its wakeup and its running
  *
  * And while it lasts, from another CPU: one that has network work, and does not tick any more.
@@ -344,6 +345,49 @@ static __always_inline void late_ksoftirqd(struct nt_cpu *cpu, u64 now_ns)
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
+/*
+ * NET_RX ends. If it had to leave packets behind (softnet_data.time_squeeze), which is the case if it was raised again
+ * meanwhile, then they wait, and did so since they came: not before it began.
+ */
+static __always_inline void note_squeeze(struct nt_cpu *cpu, u64 now_ns)
+{
+	u64 before = cpu->squeezes;
+	u32 times;
+
+	if (!compat_time_squeeze(bpf_get_smp_processor_id(), &times))
+		return;
+	cpu->squeezes = (u64)times + 1;
+	if (!before || before == cpu->squeezes || !cpu->raised_ns) {
+		cpu->squeezed_lo_ns = 0;
+		return;
+	}
+	cpu->squeezed_times++;
+	if (cpu->squeezed_lo_ns)
+		return;
+	cpu->squeezed_lo_ns = cpu->softirq_ns;
+	cpu->squeezed_hi_ns = now_ns;
+	cpu->squeezed_times = 1;
+	cpu->squeezed_told_ns = cpu->softirq_told_ns;
+}
+
+/* NET_RX begins, and finds what it left behind. */
+static __always_inline void late_leftovers(struct nt_cpu *cpu, u64 now_ns)
+{
+	u64 own_ns = now_ns - cpu->squeezed_lo_ns - (cpu->told_ns - cpu->squeezed_told_ns);
+	struct nt_blocked *record;
+
+	if (!cpu->squeezed_lo_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
+		return;
+	record = blocked_begin(cpu, NT_CAUSE_NAPI_BUDGET, cpu->squeezed_lo_ns, cpu->squeezed_hi_ns, now_ns, own_ns);
+	if (record) {
+		record->number = (u16)cpu->squeezed_times;
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	}
+	cpu->squeezed_lo_ns = cpu->squeezed_hi_ns = now_ns;
+	cpu->squeezed_times = 0;
+	cpu->squeezed_told_ns = cpu->told_ns;
+}
+
 static __always_inline void softirqs_on(struct nt_cpu *cpu, u64 now_ns)
 {
 	cpu->softirqs_on_ns = now_ns;
@@ -367,6 +411,7 @@ SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 		late_ksoftirqd(cpu, now_ns);
 	else
 		late_net_rx(ctx, cpu, now_ns);
+	late_leftovers(cpu, now_ns);
 	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
 	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
 	cpu->raised_ns = 0;
@@ -386,6 +431,7 @@ SEC("raw_tp/softirq_exit") int cpu_softirq_exit(u64 *ctx)
 	cpu->softirq = 0;
 	cpu->queueing = 0;
 	if ((u32)ctx[0] == NET_RX_SOFTIRQ) {
+		note_squeeze(cpu, now_ns);
 		cpu->net_rx_raised_ns = 0;
 		return 0;
 	}

@@ -63,6 +63,11 @@ struct nt_cpu {
 	u64 raised_on_ns; /* softirqs_on_ns then, and the told_ns of that */
 	u64 raised_on_told_ns;
 	u64 ksoftirqd_woken_ns, ksoftirqd_told_ns; /* the last wakeup, and told_ns then */
+	u64 squeezes;	    /* one more than softnet_data.time_squeeze at the end of the last NET_RX; 0: not known */
+	u64 squeezed_lo_ns; /* NET_RX left packets behind since then, at the earliest; 0: it took all */
+	u64 squeezed_hi_ns; /* at the latest */
+	u64 squeezed_times;
+	u64 squeezed_told_ns; /* told_ns at squeezed_lo_ns */
 	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
 	u64 task_on_ns;	    /* since when the task that runs does so */
 	struct nt_run {

@@ -108,6 +108,7 @@ enum nt_cause {
 	NT_CAUSE_READER_BUSY,	    /* its reader did not wait for it */
 	NT_CAUSE_READER_NOT_SCHEDULED, /* its reader was ready to run, and another ran */
 	NT_CAUSE_NAPI_THREAD_STARVED, /* the kernel thread that polls the NIC was ready to run, and another ran */
+	NT_CAUSE_NAPI_BUDGET,	    /* more was received than NET_RX may take at once */
 	NT_CAUSE_COUNT
 };
 
@@ -131,7 +132,7 @@ struct nt_blocked {
 	u32 cpu;
 	u32 pid;	/* of the task in whose context it was noticed, 0: none or the idle task */
 	u16 cause;	/* enum nt_cause, as far as the kernel side knows */
-	u16 number;	/* of the interrupt, or of the softirq */
+	u16 number;	/* of the interrupt, or of the softirq; how often NET_RX used up its budget */
 	u16 flags;	/* NT_B_* */
 	u16 softirq;	/* one more than that of the softirq that ran, 0: none did */
 	u64 function;	/* timer function or interrupt handler, 0 if neither */

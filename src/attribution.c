@@ -106,20 +106,68 @@ static void find_pause(struct attribution *attribution, struct nt_blocked *block
 	}
 }
 
+/* A flood that does not end is told in pieces of this length. */
+#define FLOOD_MAX_NS 10000000000ull
+
+/* NET_RX tells again and again that it left packets behind: the blockage that this one goes on with, NULL if it is the first. */
+static struct blockage *goes_on_with(struct attribution *attribution, const struct nt_blocked *blocked)
+{
+	for (size_t back = 1; back <= attribution->n && blocked->cause == NT_CAUSE_NAPI_BUDGET; back++) {
+		struct blockage *before = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES];
+
+		if (before->blocked.cause == NT_CAUSE_NAPI_BUDGET && before->blocked.cpu == blocked->cpu)
+			return before->blocked.end_ns == blocked->start_lo_ns && !before->told &&
+			       before->blocked.end_ns - before->blocked.start_lo_ns < FLOOD_MAX_NS ? before : NULL;
+	}
+	return NULL;
+}
+
+static void grow(struct nt_blocked *blocked, const struct nt_blocked *by)
+{
+	u32 times = (u32)blocked->number + by->number;
+
+	blocked->end_ns = by->end_ns;
+	blocked->own_ns += by->own_ns;
+	blocked->number = times < 0xffff ? (u16)times : 0xffff;
+}
+
+/* To the place of one that was just noticed. */
+static int move_up(struct attribution *attribution, struct blockage *from, struct blockage *to)
+{
+	int err;
+
+	if (from == to)
+		return 0;
+	err = tell_over(attribution, to);
+	*to = *from;
+	to->incident.blocked = &to->blocked;
+	memset(from, 0, sizeof(*from));
+	return err;
+}
+
 int attribution_add(struct attribution *attribution, const struct nt_event *record, size_t size)
 {
 	struct blockage *blockage = &attribution->blockages[attribution->next];
 	const struct nt_blocked *blocked = (const void *)record;
+	struct blockage *before;
 	int err;
 
 	if (size < sizeof(*blocked) || blocked->start_lo_ns > blocked->start_hi_ns ||
 	    blocked->start_hi_ns > blocked->end_ns)
 		return -EINVAL;
-	err = tell_over(attribution, blockage);
-	memset(blockage, 0, sizeof(*blockage));
-	memcpy(&blockage->blocked, blocked, sizeof(*blocked));
-	blockage->blocked.cause = (u16)cause_of(blocked, attribution->dict);
-	find_pause(attribution, &blockage->blocked);
+	before = goes_on_with(attribution, blocked);
+	if (before) {
+		grow(&before->blocked, blocked);
+		if (before == &attribution->blockages[(attribution->next + BLOCKAGES - 1) % BLOCKAGES])
+			return 0;
+		err = move_up(attribution, before, blockage);
+	} else {
+		err = tell_over(attribution, blockage);
+		memset(blockage, 0, sizeof(*blockage));
+		memcpy(&blockage->blocked, blocked, sizeof(*blocked));
+		blockage->blocked.cause = (u16)cause_of(blocked, attribution->dict);
+		find_pause(attribution, &blockage->blocked);
+	}
 	attribution->next = (attribution->next + 1) % BLOCKAGES;
 	attribution->n += attribution->n < BLOCKAGES;
 	return err;
@@ -141,6 +189,7 @@ static u64 overlap(u64 from, u64 to, u64 start, u64 end)
 struct wait {
 	u64 from_ns, to_ns;
 	u64 least_end_ns; /* a blockage that ended before has nothing to do with it */
+	u64 raised_ns; /* of the softirq that served it; 0: it waited in the stack */
 	u32 cpu;
 	u64 low_ns, high_ns;   /* of the overlaps together */
 	u64 low_to_ns, high_to_ns; /* what is after is counted by now: blockages overlap each other */
@@ -151,6 +200,14 @@ static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
 {
 	return blocked->cpu == wait->cpu && blocked->end_ns >= wait->least_end_ns &&
 	       overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, blocked->end_ns);
+}
+
+/* What NET_RX left behind is served by the next one in its turn: until then it goes on waiting for the same reason. */
+static u64 end_for(const struct wait *wait, const struct nt_blocked *blocked)
+{
+	bool catches_up = blocked->cause == NT_CAUSE_NAPI_BUDGET && wait->raised_ns && blocked->end_ns >= wait->raised_ns;
+
+	return catches_up && blocked->end_ns < wait->to_ns ? wait->to_ns : blocked->end_ns;
 }
 
 /* Is it a part of another, as an interrupt is of the softirq that it came upon? Its time counts once. */
@@ -169,8 +226,10 @@ static bool is_inner(const struct attribution *attribution, const struct wait *w
 /* The latest come first. */
 static void add_overlap(struct wait *wait, const struct nt_blocked *blocked)
 {
-	wait->high_ns += overlap(wait->from_ns, wait->high_to_ns, blocked->start_lo_ns, blocked->end_ns);
-	wait->low_ns += overlap(wait->from_ns, wait->low_to_ns, blocked->start_hi_ns, blocked->end_ns);
+	u64 end_ns = end_for(wait, blocked);
+
+	wait->high_ns += overlap(wait->from_ns, wait->high_to_ns, blocked->start_lo_ns, end_ns);
+	wait->low_ns += overlap(wait->from_ns, wait->low_to_ns, blocked->start_hi_ns, end_ns);
 	wait->high_to_ns = least_of(wait->high_to_ns, blocked->start_lo_ns);
 	wait->low_to_ns = least_of(wait->low_to_ns, blocked->start_hi_ns);
 }
@@ -258,6 +317,7 @@ static void judge_before(struct attribution *attribution, struct journey *journe
 	if (!arrival)
 		return;
 	wait.from_ns = arrival->polled_ns;
+	wait.raised_ns = arrival->raised_ns;
 	wait.least_end_ns = arrival->raised_ns > NT_ARRIVAL_SLACK_NS ? arrival->raised_ns - NT_ARRIVAL_SLACK_NS : 0;
 	find_blockages(attribution, &wait);
 	if (wait.high_ns < NT_BLOCKED_MIN_NS || !wait.main)
@@ -313,8 +373,8 @@ static int hold(struct attribution *attribution, struct journey_delay *delay)
 	if (!blockage)
 		return 0;
 	delay->incident = blockage->incident.id;
-	if (blockage->told ||
-	    blockage->blocked.end_ns - blockage->blocked.start_hi_ns < attribution->incident_min_ns)
+	if (blockage->told || (blockage->blocked.end_ns - blockage->blocked.start_hi_ns < attribution->incident_min_ns &&
+			       delay->low_ns < attribution->incident_min_ns))
 		return 0;
 	incident = &blockage->incident;
 	if (incident->packets < INCIDENT_DELAYS)

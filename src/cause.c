@@ -21,6 +21,7 @@ const char *cause_name(unsigned int cause)
 		[NT_CAUSE_LONG_SOFTIRQ] = "long_softirq",
 		[NT_CAUSE_KSOFTIRQD_STARVED] = "ksoftirqd_starved",
 		[NT_CAUSE_HOST_PAUSE] = "host_pause",
+		[NT_CAUSE_NAPI_BUDGET] = "napi_budget",
 		[NT_CAUSE_NAPI_THREAD_STARVED] = "napi_thread_starved",
 		[NT_CAUSE_BACKLOG] = "backlog",
 		[NT_CAUSE_GRO_HOLD] = "gro_hold",
@@ -255,6 +256,10 @@ size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, cha
 		break;
 	case NT_CAUSE_KSOFTIRQD_STARVED:
 		length = snprintf(text, size, "ksoftirqd was ready to run, but %s had the CPU", *who ? who : "another task");
+		break;
+	case NT_CAUSE_NAPI_BUDGET:
+		length = snprintf(text, size, "more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up %u time%s",
+				  blocked->number, blocked->number == 1 ? "" : "s");
 		break;
 	case NT_CAUSE_NAPI_THREAD_STARVED:
 		length = snprintf(text, size, "the NIC's napi thread was ready to run, but %s had the CPU", *who ? who : "another task");

@@ -259,7 +259,7 @@ static void find_arguments(struct kernel *kernel, const struct probe_row *row, s
 }
 
 static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset", "__irq_regs",
-					     "current_task"};
+					     "current_task", "softnet_data"};
 
 #define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
 
@@ -268,7 +268,8 @@ static void sort_matches_out(const struct symbol_match *matches, size_t n_matche
 			     struct probe_facts *facts, struct kernel_variables *variables)
 {
 	u64 *addresses[N_VARIABLES] = {&variables->preempt_count, &variables->pcpu_hot,
-				       &variables->per_cpu_offset, &variables->irq_regs, &variables->current_task};
+				       &variables->per_cpu_offset, &variables->irq_regs, &variables->current_task,
+				       &variables->softnet_data};
 	unsigned int probe, variable;
 	size_t i;
 

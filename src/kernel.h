@@ -36,7 +36,7 @@ unsigned int kernel_count_drop_reasons(const struct kernel *kernel);
 
 /* Addresses of variables that tell in what context code runs, and whose; 0: not known on this kernel. */
 struct kernel_variables {
-	u64 preempt_count, pcpu_hot, per_cpu_offset, irq_regs, current_task;
+	u64 preempt_count, pcpu_hot, per_cpu_offset, irq_regs, current_task, softnet_data;
 	bool addresses_shown; /* false: the kernel hides all addresses from this process */
 };
 

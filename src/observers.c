@@ -57,6 +57,7 @@ int observers_load(const struct observers_share *share, struct observers **ret_o
 		observers->skel->rodata->address_of_per_cpu_offset = share->variables->per_cpu_offset;
 		observers->skel->rodata->address_of_irq_regs = share->variables->irq_regs;
 		observers->skel->rodata->address_of_current_task = share->variables->current_task;
+		observers->skel->rodata->address_of_softnet_data = share->variables->softnet_data;
 		observers->skel->rodata->address_of_pcpu_hot = share->variables->pcpu_hot;
 		err = delay_bpf__load(observers->skel);
 	}

@@ -429,6 +429,76 @@ static void too_few_pings(void **state)
 	assert_int_equal(p.journey.before.delay_ns, 300 * MS);
 }
 
+/* NET_RX that leaves packets behind again and again is one incident, also where others are noticed in between. */
+static void one_flood(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	for (u64 i = 0; i < 5; i++) {
+		u64 from = T0 + i * 8 * MS;
+		struct nt_blocked b = blocked(NT_CAUSE_NAPI_BUDGET, 1, from, from + (i ? 0 : 7 * MS), from + 8 * MS);
+
+		b.number = 2;
+		assert_int_equal(add(&b), 0);
+		/* the last of them wait for the first of the next NET_RX, too */
+		make_received(&p, from + 9 * MS, T0 - 50 * MS, from + 7 * MS);
+		judge(&p);
+		assert_int_equal(p.journey.before.cause, NT_CAUSE_NAPI_BUDGET);
+		assert_int_equal(p.journey.before.delay_ns, (i + 1) * 8 * MS + MS);
+		if (i == 2)
+			block(NT_CAUSE_LONG_IRQ, 0, from, from, from + 8 * MS);
+	}
+	assert_int_equal(n_begun, 1);
+	assert_int_equal(p.journey.before.blocked->number, 10);
+	assert_int_equal(attribution_advance(attribution, ~0ull), 0);
+	assert_int_equal(n_over, 1);
+	/* another one, and another CPU's */
+	block(NT_CAUSE_NAPI_BUDGET, 2, T0 + 40 * MS, T0 + 40 * MS, T0 + 60 * MS);
+	make_received(&p, T0 + 61 * MS, T0 - 50 * MS, T0 + 60 * MS);
+	judge(&p);
+	assert_int_equal(n_begun, 1);
+}
+
+/* When the blockage began is not known, but the packet itself says that it was late: that is an incident, too. */
+static void late_by_itself(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	calm_pings(19);
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0, T0 + 39 * MS, T0 + 40 * MS);
+	make_received(&p, T0 + 41 * MS, T0 - 50 * MS, T0 + 40 * MS);
+	judge(&p);
+	assert_true(p.journey.before.upper);
+	assert_int_equal(n_begun, 0);
+	make_ping(&p, T0 + 41 * MS, 1000000 + 11000);
+	judge(&p);
+	assert_in_range(p.journey.before.delay_ns, 29 * MS, 31 * MS);
+	assert_int_equal(n_begun, 1);
+}
+
+/* As many pieces as anybody likes, among others: nothing is told twice, nothing grows without end. */
+static void long_flood(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	for (u64 i = 0; i < 4000; i++) {
+		u64 from = T0 + i * 20 * MS;
+
+		block(NT_CAUSE_NAPI_BUDGET, 1, from, from, from + 20 * MS);
+		make_received(&p, from + 21 * MS, T0 - 50 * MS, from + 20 * MS);
+		judge(&p);
+		if (i % 3 == 0)
+			block(NT_CAUSE_LONG_IRQ, 0, from, from, from + 15 * MS);
+		assert_true(p.journey.before.blocked->end_ns - p.journey.before.blocked->start_lo_ns <= 10020 * MS);
+	}
+	assert_int_equal(n_begun, 8);
+	assert_int_equal(attribution_advance(attribution, ~0ull), 0);
+	assert_int_equal(n_over, 8);
+}
+
 static void hostile(void **state)
 {
 	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, 1, 5, 4, 9);
@@ -461,7 +531,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events), TEST(one_over_another), TEST(host_pause),
 		TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
-		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options),
+		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options), TEST(one_flood), TEST(late_by_itself),	  TEST(long_flood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

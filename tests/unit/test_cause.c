@@ -146,6 +146,10 @@ static void handlers(void **state)
 	assert_told(&b, NT_CAUSE_LONG_SOFTIRQ, "softirq TIMER");
 	b.number = 77;
 	assert_told(&b, NT_CAUSE_LONG_SOFTIRQ, "softirq ?");
+	b = blocked(NT_CAUSE_NAPI_BUDGET, NULL);
+	b.number = 3;
+	assert_told(&b, NT_CAUSE_NAPI_BUDGET,
+		    "more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up 3 times");
 }
 
 /* Recordings come from strangers. */

@@ -26,17 +26,6 @@ told() {
 
 held_by() { jq -c --argjson id "$1" 'select(.type == "journey") | .before | select(.incident == $id)' "$json"; }
 
-# Of each reply that was held: its delay is what its round trip took, but for the little that that takes, and that ping
-# needs from the time which it notes to the driver. Where it lost its CPU in between, which few do, that is in there, too.
-delays_are_true() {
-	jq -s -e '[.[] | select(.type == "journey")] as $all
-		| ([$all[] | select(.icmp.type == 8) | {key: "\(.icmp.seq)", value: (.events[] | select(.probe == "net_dev_start_xmit") | .ts_ns)}]
-			| from_entries) as $sent
-		| [$all[] | select(.icmp.type == 0 and .before.incident) | (.start_ns - $sent["\(.icmp.seq)"]) as $rtt
-			| select(.before.low_ns > $rtt + 2000000 or .before.high_ns < $rtt - 8000000) | {seq: .icmp.seq, rtt: $rtt, before}] | . as $wrong
-		| if ($wrong | length) * 10 <= ([$all[] | select(.icmp.type == 0 and .before.incident)] | length) then true else ($wrong | debug | false) end' "$json"
-}
-
 before_the_stack() {
 	local irq pinging
 	irq=$(input_irq)

@@ -191,10 +191,13 @@ bql() {
 	end_pings BQL
 	echo 1879048192 >"$limit"
 	left_ns=$(uptime_ns)
-	# What comes first when the queue has stopped passes by the qdisc (TCQ_F_CAN_BYPASS) and is put back: why is not recorded.
+	# The queue stops when the first packet is with the NIC. What comes first then passes by the qdisc
+	# (TCQ_F_CAN_BYPASS) and is put back.
 	jq -c --argjson from "$((from_ns + 10000000))" --argjson to "$to_ns" 'select(.type == "journey" and .icmp.type == 8)
-		| (.events[] | select(.probe == "qdisc_enqueue") | .ts_ns) as $queued
-		| select($queued > $from and $queued < $to - 20000000) | {left: ($to - $queued), delays}' "$json" >"$scratch/held"
+		| ([.events[] | select(.probe == "qdisc_enqueue" or .probe == "sch_direct_xmit") | .ts_ns] | first) as $queued
+		| select($queued > $from and $queued < $to - 20000000)
+		| select(.events | any(.probe == "net_dev_start_xmit" and .ts_ns < $to) | not)
+		| {left: ($to - $queued), delays}' "$json" >"$scratch/held"
 	check "BQL: packets were held: $(wc -l <"$scratch/held")" eval "(($(wc -l <"$scratch/held") > 3))"
 	equal 'BQL: each for so long and that is why' '' "$(jq -c --argjson most "$((left_ns + 10000000 - from_ns))" \
 		'select(any(.delays[]; .cause == "qdisc_bql" and .stage == "qdisc" and .high_ns <= $most) and
@@ -203,7 +206,35 @@ bql() {
 	blames_only 'BQL: no one is blamed' '' ksoftirqd_starved
 }
 
+# How often NET_RX used up its budget or its time on CPU 1; softnet_seq_show().
+squeezes() { awk 'NR == 2 { print $3 }' /proc/net/softnet_stat; }
+
+# A flood of which each packet is looked at by so many rules that NET_RX is over long before all are received.
+napi_budget() {
+	local before after text
+	nft -f - < <(awk 'BEGIN { print "table ip long { chain rules { type filter hook input priority 0;"
+		for (i = 0; i < 20000; i++) print "ip saddr 10.9." int(i / 250) "." i % 250 " counter"
+		print "}"; print "}" }')
+	start_pings || return
+	sleep 1.5
+	before=$(squeezes)
+	taskset -c 0 ping -q -f -l 200 -c 600 10.0.2.2 >/dev/null
+	after=$(squeezes)
+	nft delete table ip long
+	sleep 0.5
+	end_pings 'NAPI budget'
+	check "NAPI budget: it was used up: $before, $after" eval "((0x$after > 0x$before))"
+	jq -c 'select(.type == "journey" and .before.cause == "napi_budget") | .before' "$json" >"$scratch/left"
+	check "NAPI budget: packets were left behind: $(wc -l <"$scratch/left")" eval "(($(wc -l <"$scratch/left") > 3))"
+	equal 'NAPI budget: on that CPU' 1 "$(jq .cpu "$scratch/left" | sort -u)"
+	check 'NAPI budget: delays are what the round trips say' delays_are_true
+	text=$(jq -r 'select(.type == "incident" and .cause == "napi_budget") | .text' "$json" | sort | tail -n 1)
+	check 'NAPI budget: in words' grep -qE '^more packets than one NET_RX takes: .* was used up [0-9]+ times?$' <<<"$text"
+	blames_only 'NAPI budget: nothing else is blamed' napi_budget ksoftirqd_starved
+}
+
 echo 2 >"/proc/irq/$(input_irq)/smp_affinity"
+napi_budget
 ksoftirqd
 preempt_off
 bql
