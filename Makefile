@@ -38,7 +38,7 @@ PURE := options options_table options_values options_help filter digits out reas
 	latency latency_text latency_json slowest \
 	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
 	perfetto_cpus perfetto_trace render_perfetto pcapng render_pcapng
-LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer observers bpf_objects detach sweep shelves latencies \
+LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer observers bpf_objects detach rings sweep shelves latencies \
 	latency_live counters source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
@@ -107,9 +107,9 @@ $(PERFETTO:%=$(BUILD)/%.o) $(PERFETTO:%=$(BUILD)/san/%.o): $(BUILD)/perfetto.pb-
 BPF_CC := $(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-function -Iinclude -Ibpf
 BPF_OBJECTS := nettrace nettrace_parts nettrace_direct nettrace_fentry nettrace_fentry_parts nettrace_fentry_direct
 BPF_DEFINES = $(if $(findstring _fentry,$*),-DNT_FENTRY) $(if $(findstring _parts,$*),-DNT_PARTS) \
-	$(if $(findstring _direct,$*),-DNT_PARTS -DNT_DIRECT)
+	$(if $(findstring _direct,$*),-DNT_PARTS -DNT_DIRECT -mcpu=v3)
 
-$(BUILD)/tracer.o $(BUILD)/sweep.o $(BUILD)/shelves.o $(BUILD)/latencies.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
+$(BUILD)/tracer.o $(BUILD)/rings.o $(BUILD)/sweep.o $(BUILD)/shelves.o $(BUILD)/latencies.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
 
 $(BUILD)/observers.o: $(BUILD)/delay.skel.h
 

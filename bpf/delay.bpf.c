@@ -16,7 +16,6 @@
  */
 #include "compat.bpf.h"
 #include "cpu.bpf.h"
-#include "ring.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -53,6 +52,12 @@ struct napi_struct {
 
 #pragma clang attribute pop
 
+/* What is told is rare, and no flood of packets takes its room: one ring for all CPUs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, NT_BLOCKAGES_BYTES);
+} blockages SEC(".maps");
+
 /* By CPU, for the watch: its last tick, the one whose silence was told, who looks after whom (one more than the number). */
 u64 ticks_ns[NT_MAX_CPUS] = {};
 u64 told_silent_ns[NT_MAX_CPUS] = {};
@@ -78,8 +83,7 @@ static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
 static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum nt_cause cause, u64 start_lo_ns,
 							u64 start_hi_ns, u64 end_ns, u64 own_ns)
 {
-	void *ring = ring_here();
-	struct nt_blocked *record = ring ? bpf_ringbuf_reserve(ring, sizeof(*record), 0) : NULL;
+	struct nt_blocked *record = bpf_ringbuf_reserve(&blockages, sizeof(*record), 0);
 
 	cpu->blocked_start_ns = start_lo_ns;
 	cpu->blocked_end_ns = end_ns;
@@ -614,11 +618,10 @@ static __always_inline void tell_silent(u32 cpu, u64 since_ns)
 	struct task_struct *task = compat_task_on(cpu);
 	u32 pid = task ? READ(task, tgid) : 0;
 	struct nt_silent *record;
-	void *ring = ring_here();
 
 	if (!pid) /* an idle CPU keeps nobody waiting: its host does, or it was switched off */
 		return;
-	record = ring ? bpf_ringbuf_reserve(ring, sizeof(*record), 0) : NULL;
+	record = bpf_ringbuf_reserve(&blockages, sizeof(*record), 0);
 	if (!record) {
 		count_lost();
 		return;

@@ -39,23 +39,22 @@ static __always_inline void *emit_shelf(struct emit *emit, u32 size)
 		return NULL;
 	emit->ev.ts_ns = now_ns;
 	emit->on_shelf = true;
-	emit->size = size;
 	__builtin_memcpy(record, &emit->ev, sizeof(emit->ev));
 	return record;
 }
 
 static __always_inline void *emit_place(struct emit *emit, u32 size)
 {
-	void *ring, *record;
+	void *record;
 
 	emit->on_shelf = false;
+	emit->size = size;
 	if (want_shelves) {
 		record = emit_shelf(emit, size);
 		if (record)
 			return record;
 	}
-	ring = ring_here();
-	record = ring ? bpf_ringbuf_reserve(ring, size, 0) : NULL;
+	record = ring_reserve(size);
 	if (!record) {
 		count_loss(emit->ev.probe, NT_LOSS_RING);
 		return NULL;
@@ -88,7 +87,7 @@ static __always_inline void emit_commit(struct emit *emit, void *record)
 	struct nt_shelf *shelf;
 
 	if (!want_shelves || !emit->on_shelf) {
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+		ring_submit(record, emit->size);
 		return;
 	}
 	shelf = shelf_of(emit->ev.skb_id);

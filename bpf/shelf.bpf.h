@@ -69,7 +69,6 @@ static __always_inline void shelf_release(struct nt_shelf *shelf)
 static __always_inline bool shelf_send(struct nt_shelf *shelf, u32 probe)
 {
 	u64 bytes = sizeof(shelf->batch) - NT_SHELF_BYTES + (u64)shelf->batch.used_bytes;
-	void *ring = ring_here();
 	bool sent;
 
 	if (!shelf->batch.records)
@@ -79,7 +78,7 @@ static __always_inline bool shelf_send(struct nt_shelf *shelf, u32 probe)
 		bytes = sizeof(shelf->batch);
 	shelf->batch.ev.kind = NT_KIND_BATCH;
 	shelf->batch.ev.skb_id = shelf->id;
-	sent = ring && !bpf_ringbuf_output(ring, &shelf->batch, bytes, BPF_RB_NO_WAKEUP);
+	sent = ring_output(&shelf->batch, bytes);
 	if (!sent)
 		count_losses(probe, NT_LOSS_RING, shelf->batch.records);
 	shelf->batch.used_bytes = shelf->batch.records = 0;

@@ -18,6 +18,9 @@
 #define NT_TICK_NS 10000000ull
 #define NT_SILENCE_NS 35000000ull
 
+/* The ring that both are told through. */
+#define NT_BLOCKAGES_BYTES (256u << 10)
+
 #define NT_NAPIS 8
 #define NT_RUNS 4
 

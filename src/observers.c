@@ -28,10 +28,8 @@ struct observers {
 
 static int reuse(struct delay_bpf *skel, const struct observers_share *share)
 {
-	int err = bpf_map__reuse_fd(skel->maps.rings, share->rings_fd);
+	int err = bpf_map__reuse_fd(skel->maps.cpus, share->cpus_fd);
 
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.cpus, share->cpus_fd);
 	return err ? err : bpf_map__reuse_fd(skel->maps.readers, share->readers_fd);
 }
 
@@ -68,6 +66,11 @@ int observers_load(const struct observers_share *share, struct observers **ret_o
 	memcpy(observers->skel->bss->ksoftirqd_pid, share->ksoftirqd_pid, sizeof(observers->skel->bss->ksoftirqd_pid));
 	*ret_observers = observers;
 	return 0;
+}
+
+int observers_ring_fd(const struct observers *observers)
+{
+	return bpf_map__fd(observers->skel->maps.blockages);
 }
 
 int observers_attach(struct observers *observers, observers_link_fn on_link, void *user)

@@ -11,7 +11,6 @@ struct observers;
 
 /* What they have of the tracer: maps by descriptor, and what it knows of the kernel. */
 struct observers_share {
-	int rings_fd;
 	int cpus_fd;
 	int readers_fd;
 	const u32 *ksoftirqd_pid; /* of each CPU, NT_MAX_CPUS of them */
@@ -23,6 +22,9 @@ typedef int (*observers_link_fn)(void *user, struct bpf_link *link);
 
 /* Load them. 0 or negative errno. */
 int observers_load(const struct observers_share *share, struct observers **ret_observers);
+
+/* The ring that they tell through, of NT_BLOCKAGES_BYTES. It stays theirs. */
+int observers_ring_fd(const struct observers *observers);
 
 /* Attach all. 0 or negative errno of the first that the kernel refuses, after which the others are not tried. */
 int observers_attach(struct observers *observers, observers_link_fn on_link, void *user);

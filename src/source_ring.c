@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reading BPF ring buffers and ordering what they hold.
+ * Reading rings and ordering what they hold: the kernel's (BPF_MAP_TYPE_RINGBUF), and those of bpf/ring.bpf.h.
  *
  * Programs read the clock after they have reserved their record (emit.bpf.h).
  * So once a ring has been read up to a producer position that was sampled after
@@ -30,16 +30,22 @@
 #define SLACK_NS 100000
 #define BUSY_TRIES 4096
 
+_Static_assert(NT_RING_WORD_BYTES == BPF_RINGBUF_HDR_SZ, "one reader for both kinds of ring");
+
 struct ring {
-	unsigned long *consumer;
-	const unsigned long *producer; /* one page, the data behind it */
-	const char *data;
+	u64 *consumer;
+	const u64 *producer;
+	char *data;
+	size_t bytes;
+	size_t straight_bytes; /* of data: a record that reaches its end goes on at its beginning */
+	u32 cpu;
+	bool own; /* a record that is not whole has the length 0, and what was read is zeroed */
 };
 
 struct source_ring {
 	struct ring *rings;
 	unsigned int n_rings;
-	size_t ring_bytes;
+	unsigned int rings_room;
 	size_t page_bytes;
 	struct sort_item *items; /* records waiting, each with a copy in memory of its own */
 	struct sort_item *scratch;
@@ -50,36 +56,76 @@ struct source_ring {
 	size_t arena_bytes;
 };
 
-static int ring_map(struct source_ring *source, struct ring *ring, int fd)
+int source_ring_new(unsigned int n, struct source_ring **ret_source)
 {
-	void *map;
+	struct source_ring *source = calloc(1, sizeof(*source));
 
-	map = mmap(NULL, source->page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	ring->consumer = map;
-	/* Not twice, as the kernel offers: each page would count twice as memory that is in use. */
-	map = mmap(NULL, source->page_bytes + source->ring_bytes, PROT_READ, MAP_SHARED, fd, (off_t)source->page_bytes);
-	if (map == MAP_FAILED)
-		return -errno;
-	ring->producer = map;
-	ring->data = (const char *)map + source->page_bytes;
+	if (!source)
+		return -ENOMEM;
+	source->arena[0] = source->arena[1] = MAP_FAILED;
+	source->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	source->rings_room = n;
+	source->rings = calloc(n, sizeof(*source->rings));
+	if (!source->rings) {
+		free(source);
+		return -ENOMEM;
+	}
+	*ret_source = source;
 	return 0;
 }
 
-static void ring_unmap(struct source_ring *source, struct ring *ring)
+/* The kernel's rings have one page that the reader writes, one that it does not, and the data behind that. */
+int source_ring_add_map(struct source_ring *source, int fd, size_t bytes, u32 cpu)
 {
-	if (ring->consumer)
-		munmap(ring->consumer, source->page_bytes);
-	if (ring->producer)
-		munmap((void *)ring->producer, source->page_bytes + source->ring_bytes);
+	struct ring *ring = &source->rings[source->n_rings];
+	void *consumer, *producer;
+
+	if (source->n_rings == source->rings_room)
+		return -ENOSPC;
+	consumer = mmap(NULL, source->page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (consumer == MAP_FAILED)
+		return -errno;
+	/* Not twice, as the kernel offers: each page would count twice as memory that is in use. */
+	producer = mmap(NULL, source->page_bytes + bytes, PROT_READ, MAP_SHARED, fd, (off_t)source->page_bytes);
+	if (producer == MAP_FAILED) {
+		munmap(consumer, source->page_bytes);
+		return -errno;
+	}
+	*ring = (struct ring){
+		.consumer = consumer,
+		.producer = producer,
+		.data = (char *)producer + source->page_bytes,
+		.bytes = bytes,
+		.straight_bytes = bytes,
+		.cpu = cpu,
+	};
+	source->n_rings++;
+	return 0;
+}
+
+int source_ring_add_memory(struct source_ring *source, struct nt_ring *memory, size_t bytes, u32 cpu)
+{
+	if (source->n_rings == source->rings_room)
+		return -ENOSPC;
+	source->rings[source->n_rings++] = (struct ring){
+		.consumer = &memory->consumer,
+		.producer = &memory->producer,
+		.data = (char *)memory->bytes,
+		.bytes = bytes,
+		.straight_bytes = bytes + NT_RING_BEYOND_BYTES,
+		.cpu = cpu,
+		.own = true,
+	};
+	return 0;
 }
 
 /* What may be left over from a round is what the rings hold at most, and so is what a round adds. */
-static int source_allocate(struct source_ring *source)
+int source_ring_begin(struct source_ring *source)
 {
-	size_t total = source->n_rings * source->ring_bytes;
+	size_t total = 0;
 
+	for (unsigned int i = 0; i < source->n_rings; i++)
+		total += source->rings[i].bytes;
 	source->arena_bytes = 2 * total;
 	source->capacity = source->arena_bytes / sizeof(struct nt_event);
 	source->arena[0] = mmap(NULL, source->arena_bytes, PROT_READ | PROT_WRITE,
@@ -93,31 +139,12 @@ static int source_allocate(struct source_ring *source)
 	return source->items && source->scratch ? 0 : -ENOMEM;
 }
 
-int source_ring_new(const int *fds, unsigned int n, size_t ring_bytes, struct source_ring **ret_source)
+static void ring_unmap(const struct source_ring *source, struct ring *ring)
 {
-	struct source_ring *source = calloc(1, sizeof(*source));
-	unsigned int i;
-	int err = 0;
-
-	if (!source)
-		return -ENOMEM;
-	source->arena[0] = source->arena[1] = MAP_FAILED;
-	source->ring_bytes = ring_bytes;
-	source->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	source->n_rings = n;
-	source->rings = calloc(n, sizeof(*source->rings));
-	if (!source->rings)
-		err = -ENOMEM;
-	for (i = 0; !err && i < n; i++)
-		err = ring_map(source, &source->rings[i], fds[i]);
-	if (!err)
-		err = source_allocate(source);
-	if (err) {
-		source_ring_free(source);
-		return err;
-	}
-	*ret_source = source;
-	return 0;
+	if (ring->own)
+		return;
+	munmap(ring->consumer, source->page_bytes);
+	munmap((void *)ring->producer, source->page_bytes + ring->bytes);
 }
 
 void source_ring_free(struct source_ring *source)
@@ -126,7 +153,7 @@ void source_ring_free(struct source_ring *source)
 
 	if (!source)
 		return;
-	for (i = 0; source->rings && i < source->n_rings; i++)
+	for (i = 0; i < source->n_rings; i++)
 		ring_unmap(source, &source->rings[i]);
 	for (i = 0; i < 2; i++)
 		if (source->arena[i] != MAP_FAILED)
@@ -170,14 +197,17 @@ static bool add_entry(void *user, const void *record, u32 size, u32 cpu)
 	return true;
 }
 
-/* Copy a record that may go on at the ring's beginning. False if there is no room. */
-static bool keep_record(struct source_ring *source, const struct ring *ring, unsigned long at, u32 size, u32 cpu)
+/* Copy the record whose header is at that position. False if there is no room. */
+static bool keep_record(struct source_ring *source, const struct ring *ring, u64 at, u32 size)
 {
-	size_t offset = at & (source->ring_bytes - 1), straight = source->ring_bytes - offset;
+	size_t offset = (at & (ring->bytes - 1)) + BPF_RINGBUF_HDR_SZ, straight;
 	char *copy = arena_take(source, size);
 
 	if (!copy)
 		return false;
+	if (offset == ring->straight_bytes)
+		offset = 0;
+	straight = ring->straight_bytes - offset;
 	if (straight > size)
 		straight = size;
 	memcpy(copy, ring->data + offset, straight);
@@ -185,46 +215,48 @@ static bool keep_record(struct source_ring *source, const struct ring *ring, uns
 	if (nt_event_kind((const struct nt_event *)copy) == NT_KIND_BATCH)
 		batch_each((const struct nt_batch *)copy, size, add_entry, source);
 	else
-		add_item(source, copy, size, cpu);
+		add_item(source, copy, size, ring->cpu);
 	return true;
 }
 
-static u32 committed_length(const u32 *header)
+/* Of what is written by one of our own rings 0 means the same as the kernel's bit: it is under way. */
+static bool is_busy(const struct ring *ring, u32 length)
+{
+	return ring->own ? !length : (length & BPF_RINGBUF_BUSY_BIT) != 0;
+}
+
+static u32 committed_length(const struct ring *ring, const u32 *header)
 {
 	u32 length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
 	int tries = BUSY_TRIES;
 
-	while ((length & BPF_RINGBUF_BUSY_BIT) && tries--)
+	while (is_busy(ring, length) && tries--)
 		length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
 	return length;
 }
 
 /* Copy a ring's records out, up to where its producer is now. False if it had to stop before. */
-static bool ring_take(struct source_ring *source, u32 cpu)
+static bool ring_take(struct source_ring *source, struct ring *ring)
 {
-	struct ring *ring = &source->rings[cpu];
-	unsigned long consumer = *ring->consumer;
-	unsigned long producer = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
-	bool whole = true;
+	u64 consumer = *ring->consumer, producer = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
 
 	while (consumer < producer) {
-		const u32 *header = (const void *)(ring->data + (consumer & (source->ring_bytes - 1)));
-		u32 length = committed_length(header);
+		u32 *header = (void *)(ring->data + (consumer & (ring->bytes - 1)));
+		u32 length = committed_length(ring, header);
 		u32 size = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+		u64 room = (size + BPF_RINGBUF_HDR_SZ + 7u) & ~7ul;
 
-		if (length & BPF_RINGBUF_BUSY_BIT) {
-			whole = false;
+		if (is_busy(ring, length))
 			break;
-		}
 		if (!(length & BPF_RINGBUF_DISCARD_BIT) && size >= sizeof(struct nt_event) &&
-		    !keep_record(source, ring, consumer + BPF_RINGBUF_HDR_SZ, size, cpu)) {
-			whole = false;
+		    !keep_record(source, ring, consumer, size))
 			break;
-		}
-		consumer += (size + BPF_RINGBUF_HDR_SZ + 7u) & ~7ul;
+		if (ring->own)
+			memset(header, 0, room);
+		consumer += room;
 	}
 	__atomic_store_n(ring->consumer, consumer, __ATOMIC_RELEASE);
-	return whole;
+	return consumer >= producer;
 }
 
 /* Copy the items from `first` on to the front, into the other arena. */
@@ -252,10 +284,10 @@ long source_ring_read(struct source_ring *source, bool last, source_record_fn on
 	u64 complete_ns = now_ns() - SLACK_NS;
 	bool whole = true;
 	int err = 0;
-	u32 cpu;
+	unsigned int ring;
 
-	for (cpu = 0; cpu < source->n_rings; cpu++)
-		whole &= ring_take(source, cpu);
+	for (ring = 0; ring < source->n_rings; ring++)
+		whole &= ring_take(source, &source->rings[ring]);
 	taken = source->n_items - before;
 	/* A stuck ring must not starve the others for good: past half the room, order is given up. */
 	if (!whole && source->arena_used < source->arena_bytes / 2)

@@ -17,29 +17,8 @@
 #include "log.h"
 #include "track_abi.h"
 
-/* All rings together, and the least that one is worth having. libbpf and the reader double-map them. */
-#define RINGS_TOTAL_BYTES (8u << 20)
-#define RING_MIN_BYTES (256u << 10)
-
 /* A kernel that refuses every probe need not be quoted on each. */
 #define SKIPPED_SAID 8
-
-/* A power of two for each CPU, together no more than the budget unless that is below the least. */
-static size_t ring_size(int n_cpus, unsigned long long total_bytes)
-{
-	size_t bytes = 1u << 30;
-
-	while (bytes > RING_MIN_BYTES && bytes * (size_t)n_cpus > total_bytes)
-		bytes /= 2;
-	return bytes;
-}
-
-unsigned long long tracer_buffer_min_bytes(void)
-{
-	int n_cpus = libbpf_num_possible_cpus();
-
-	return n_cpus > 0 ? (unsigned long long)n_cpus * RING_MIN_BYTES : 0;
-}
 
 static u32 bits_for(int n_cpus)
 {
@@ -182,32 +161,6 @@ static void find_ksoftirqds(struct nettrace_bpf__bss *bss, int n_cpus)
 	closedir(proc);
 }
 
-static int make_rings(struct tracer *tracer)
-{
-	int map_fd = bpf_map__fd(tracer->skel->maps.rings), cpu, err;
-	char name[24], why[128];
-
-	for (cpu = 0; cpu < tracer->n_cpus; cpu++) {
-		snprintf(name, sizeof(name), "nt_ring_%d", cpu);
-		tracer->ring_fds[cpu] =
-			bpf_map_create(BPF_MAP_TYPE_RINGBUF, name, 0, 0, (u32)tracer->ring_bytes, NULL);
-		if (tracer->ring_fds[cpu] < 0) {
-			err = -errno;
-			host_explain_refusal(err, why, sizeof(why));
-			log_say("cannot create a ring buffer of %zu KiB: %s%s%s", tracer->ring_bytes >> 10,
-				strerror(-err), *why ? "; " : "", why);
-			return err;
-		}
-		if (bpf_map_update_elem(map_fd, &cpu, &tracer->ring_fds[cpu], BPF_ANY)) {
-			err = -errno;
-			log_say("cannot use a ring buffer: %s", strerror(-err));
-			return err;
-		}
-	}
-	return source_ring_new(tracer->ring_fds, (unsigned int)tracer->n_cpus, tracer->ring_bytes,
-			       &tracer->source);
-}
-
 static enum bpf_build choose_build(const struct kernel_abilities *abilities)
 {
 	if (!abilities->parts)
@@ -222,14 +175,10 @@ static int tracer_open(struct tracer *tracer, enum bpf_build build, const struct
 	tracer->n_cpus = libbpf_num_possible_cpus();
 	if (tracer->n_cpus < 1)
 		return -EINVAL;
-	tracer->ring_bytes =
-		ring_size(tracer->n_cpus, options->buffer_bytes ? options->buffer_bytes : RINGS_TOTAL_BYTES);
-	tracer->ring_fds = malloc((size_t)tracer->n_cpus * sizeof(int));
 	tracer->links_room = NT_PROBE_MAX * SYMBOL_VARIANTS;
 	tracer->links = calloc(tracer->links_room, sizeof(*tracer->links));
-	if (!tracer->ring_fds || !tracer->links)
+	if (!tracer->links)
 		return -ENOMEM;
-	memset(tracer->ring_fds, 0xff, (size_t)tracer->n_cpus * sizeof(int));
 	tracer->skel = bpf_objects_open(tracer->plan->backend == BACKEND_FENTRY, build);
 	if (!tracer->skel)
 		return -errno;
@@ -237,9 +186,7 @@ static int tracer_open(struct tracer *tracer, enum bpf_build build, const struct
 	    bpf_map__set_max_entries(tracer->skel->maps.shelves, NT_SHELVES))
 		return -errno;
 	err = latencies_prepare(tracer, options);
-	if (err)
-		return err;
-	return bpf_map__set_max_entries(tracer->skel->maps.rings, (u32)tracer->n_cpus);
+	return err ? err : rings_prepare(tracer, options->buffer_bytes);
 }
 
 static void say_refused(int err)
@@ -258,7 +205,6 @@ static void say_refused(int err)
 static void load_observers(struct tracer *tracer, const struct kernel_variables *variables)
 {
 	struct observers_share share = {
-		.rings_fd = bpf_map__fd(tracer->skel->maps.rings),
 		.cpus_fd = bpf_map__fd(tracer->skel->maps.cpus),
 		.readers_fd = bpf_map__fd(tracer->skel->maps.readers),
 		.ksoftirqd_pid = tracer->skel->bss->ksoftirqd_pid,
@@ -298,7 +244,7 @@ int tracer_load(const struct kernel_abilities *abilities, const struct kernel_va
 	find_ksoftirqds(tracer->skel->bss, tracer->n_cpus);
 	if (!options->no_attribution)
 		load_observers(tracer, variables);
-	err = make_rings(tracer);
+	err = rings_make(tracer);
 	if (!err)
 		err = shelves_map(tracer);
 	if (!err)
@@ -515,21 +461,15 @@ void tracer_detach(struct tracer *tracer)
 
 void tracer_free(struct tracer *tracer)
 {
-	int cpu;
-
 	if (!tracer)
 		return;
 	if (tracer->skel && tracer->links)
 		tracer_detach(tracer);
-	source_ring_free(tracer->source);
+	rings_free(tracer);
 	shelves_unmap(tracer);
 	latencies_unmap(tracer);
-	for (cpu = 0; tracer->ring_fds && cpu < tracer->n_cpus; cpu++)
-		if (tracer->ring_fds[cpu] >= 0)
-			close(tracer->ring_fds[cpu]);
 	observers_free(tracer->observers);
 	nettrace_bpf__destroy(tracer->skel);
-	free(tracer->ring_fds);
 	free(tracer->links);
 	free(tracer);
 }

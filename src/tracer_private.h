@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What tracer.c and sweep.c share. */
+/* What the files of the tracer share: tracer.c, rings.c, sweep.c, shelves.c, latencies.c. */
 #ifndef NT_TRACER_PRIVATE_H
 #define NT_TRACER_PRIVATE_H
 
@@ -21,10 +21,18 @@ struct tracer {
 	struct nt_shelf *shelves; /* of the kernel side; NULL if it keeps no records back */
 	const struct nt_histogram *latencies; /* of the kernel side; NULL without --latency */
 	size_t ring_bytes;
-	int *ring_fds;
+	int *ring_fds; /* of the kernel's rings, by CPU */
+	char *own_rings; /* or the memory that all of them are in; NULL: the kernel's are used */
+	size_t own_rings_bytes;
 	struct source_ring *source;
 	struct observers *observers; /* NULL: causes of delays are not looked for */
 };
+
+/* Before loading: how large the rings are, by the budget for all of them (0: the default). 0 or negative errno. */
+int rings_prepare(struct tracer *tracer, unsigned long long total_bytes);
+/* After loading, also of the observers. 0 or negative errno, which is explained. */
+int rings_make(struct tracer *tracer);
+void rings_free(struct tracer *tracer);
 
 /* 0 or negative errno; nothing to do if nothing is kept back. */
 int shelves_map(struct tracer *tracer);

@@ -96,8 +96,12 @@ small_buffer() {
 	check 'the least buffer does' "$NETTRACE" -p 254 --duration 10ms --buffer "$(((cpus + 1) * 256))K"
 }
 
-# ring_bytes: of each ring that the running nettrace has.
-ring_bytes() { cat "/proc/$nettrace_pid/fdinfo/"* | awk '/^map_type:\t27$/ { ring = 1 } /^max_entries:/ && ring { print $2; ring = 0 }' | sort -u; }
+# ring_bytes: of each ring that the nettrace started last has: the kernel's, or a value of an array with its head and what is
+# beyond (ring_abi.h).
+ring_bytes() {
+	bpftool -j map list | jq '[.[] | select(.name == "rings" or .name == "nt_ring_0")] | max_by(.id) |
+		if .type == "ringbuf" then .max_entries else .bytes_value - 128 - 8192 end'
+}
 
 # Rounded down to a power of two for each CPU.
 buffer_size() {
