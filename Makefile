@@ -38,7 +38,7 @@ PURE := options options_table options_values options_help filter digits out reas
 	latency latency_text latency_json slowest \
 	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
 	perfetto_cpus perfetto_trace render_perfetto pcapng render_pcapng
-LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer observers bpf_objects detach rings sweep shelves latencies \
+LIVE := main session replay output facts inspect prepare host names kernel kernel_trial machine symbols tracer observers bpf_objects detach rings index sweep shelves latencies \
 	latency_live counters source_ring log
 PURE := $(foreach f,$(PURE),$(if $(wildcard src/$(f).c),$(f)))
 LIVE := $(foreach f,$(LIVE),$(if $(wildcard src/$(f).c),$(f)))
@@ -186,7 +186,12 @@ $(BUILD)/inject: tests/inject/inject.c $(BUILD)/inject.skel.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS) -o $@ $< -lbpf -lelf -lz
 
-test-tools: $(BUILD)/inject
+# And what is followed at a moment.
+$(BUILD)/tracked: tests/inject/tracked.c | $(BUILD)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lbpf -lelf -lz
+
+test-tools: $(BUILD)/inject $(BUILD)/tracked
 
 install: $(BUILD)/nettrace $(DOCS)
 	install -D -m 755 $(BUILD)/nettrace $(DESTDIR)$(PREFIX)/sbin/nettrace

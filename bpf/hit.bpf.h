@@ -19,9 +19,7 @@ const volatile bool want_arrival = false; /* delay.bpf.c is at work */
 
 static __always_inline struct nt_tracked *find_tracked(struct sk_buff *skb)
 {
-	u64 key = (u64)skb;
-
-	return maybe_tracked(key) ? bpf_map_lookup_elem(&skbs, &key) : NULL;
+	return maybe_tracked((u64)skb) ? skb_find((u64)skb) : NULL;
 }
 
 static __always_inline bool same_header(const struct nt_sight *sight, u64 print, u64 known, const struct nt_flow *flow,
@@ -83,7 +81,7 @@ static __always_inline u64 take_sight(struct nt_sight *sight, struct sk_buff *sk
 		sight->announced = (t->flags & NT_T_ANNOUNCED) != 0;
 		return t->print;
 	}
-	held = maybe_head(head) ? bpf_map_lookup_elem(&heads, &head) : NULL;
+	held = maybe_head(head) ? held_find(head) : NULL;
 	if (!held)
 		return 0;
 	sight->head_known = 1;
@@ -103,10 +101,10 @@ static __always_inline void forget(struct sk_buff *skb, u64 head, u32 probe, con
 		emit_begin(&emit, skb, probe, t);
 		emit.ev.kind |= track_end(skb, t) ? NT_F_SHARED : 0;
 	} else {
-		held = bpf_map_lookup_elem(&heads, &head);
+		held = held_find(head);
 		stale.id = held ? held->id : 0;
 		emit_begin(&emit, NULL, probe, &stale); /* no skb: whoever was awaited on this head */
-		head_delete(head);
+		held_delete(head);
 	}
 	if (emit.ev.skb_id)
 		emit_reused(&emit);

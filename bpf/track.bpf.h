@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Following packets: the two indexes and what changes them.
+ * Following packets: what changes the two indexes.
  *
  * The rules are those of include/lifetime.h; src/lifetime_model.c is the same
  * machine in plain C, tested over sequences of events.
- *
- * The most common hit is a packet nobody asked for. It costs one load: counts
- * of tracked addresses, hashed, in .bss, say "certainly not tracked" before any
- * map is touched. Whoever deletes a map entry takes its count back, userspace
- * included.
  */
 #ifndef NT_TRACK_BPF_H
 #define NT_TRACK_BPF_H
 
+#include "index.bpf.h"
 #include "lifetime.h"
 #include "packet.bpf.h"
 #include "track_abi.h"
@@ -24,23 +20,6 @@ const volatile bool clones_unannounced = false;
 
 /* Set by userspace once every probe is attached: a journey that began before would lack its first events. */
 volatile bool enabled = false;
-
-u32 tracked_skbs[NT_PREFILTER_SLOTS] = {};
-u32 tracked_heads[NT_PREFILTER_SLOTS] = {};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NT_TRACKED_MAX);
-	__type(key, u64);
-	__type(value, struct nt_tracked);
-} skbs SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NT_TRACKED_MAX);
-	__type(key, u64);
-	__type(value, struct nt_held);
-} heads SEC(".maps");
 
 /* Per CPU: the last id tried, and who claimed which. */
 struct id_source {
@@ -79,16 +58,6 @@ static __always_inline void count_losses(u32 probe, enum nt_loss_cause cause, u3
 static __always_inline void count_loss(u32 probe, enum nt_loss_cause cause)
 {
 	count_losses(probe, cause, 1);
-}
-
-static __always_inline bool maybe_tracked(u64 skb)
-{
-	return *(volatile u32 *)&tracked_skbs[nt_prefilter_slot(skb)] != 0;
-}
-
-static __always_inline bool maybe_head(u64 head)
-{
-	return *(volatile u32 *)&tracked_heads[nt_prefilter_slot(head)] != 0;
 }
 
 /*
@@ -138,17 +107,10 @@ static __always_inline bool head_is_shared(struct sk_buff *skb, u64 head)
 	return (dataref & 0xffff) - (dataref >> 16) > 1;
 }
 
-static __always_inline void head_delete(u64 head)
-{
-	if (!bpf_map_delete_elem(&heads, &head))
-		__sync_fetch_and_add(&tracked_heads[nt_prefilter_slot(head)], -1);
-}
-
 /* The entry of a tracked skb's head; NULL too if the head has since become another packet's. */
 static __always_inline struct nt_held *head_of(const struct nt_tracked *t)
 {
-	u64 head = t->head;
-	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
+	struct nt_held *held = held_find(t->head);
 
 	return held && held->id == t->id ? held : NULL;
 }
@@ -163,7 +125,7 @@ static __always_inline bool head_put(const struct nt_tracked *t)
 	__sync_fetch_and_add(&held->refs, -1);
 	if ((s32) * (volatile u32 *)&held->refs > 0)
 		return true;
-	head_delete(t->head);
+	held_delete(t->head);
 	return false;
 }
 
@@ -185,41 +147,15 @@ static __always_inline void head_hold(const struct nt_tracked *t)
 		__sync_fetch_and_add(&held->refs, 1);
 }
 
-/*
- * Index a head with one holder; false, and counted, if there is no room. An entry that is there belonged to a packet whose
- * end was missed. Never overwritten in one go: whether BPF_ANY created or
- * replaced an entry is not told, and the prefilter has to count the one and not the other.
- */
-PART bool head_insert(u64 head, u32 id, u64 print, u32 probe)
+/* Index a head with one holder; false, and counted, if there is no room. */
+static __always_inline bool head_insert(u64 head, u32 id, u64 print, u32 probe)
 {
-	struct nt_held held = {.id = id, .refs = 1, .print = print};
-	long err;
+	struct nt_held held = {.id = id, .refs = 1, .print = print, .start_ns = bpf_ktime_get_ns()};
 
-	held.start_ns = bpf_ktime_get_ns();
-	err = bpf_map_update_elem(&heads, &head, &held, BPF_NOEXIST);
-	if (err == -EEXIST) {
-		head_delete(head);
-		err = bpf_map_update_elem(&heads, &head, &held, BPF_NOEXIST);
-	}
-	if (err)
-		count_loss(probe, NT_LOSS_MAP);
-	else
-		__sync_fetch_and_add(&tracked_heads[nt_prefilter_slot(head)], 1);
-	return !err;
-}
-
-static __always_inline struct nt_tracked *skb_insert(u64 skb, const struct nt_tracked *value)
-{
-	if (bpf_map_update_elem(&skbs, &skb, value, BPF_NOEXIST))
-		return NULL;
-	__sync_fetch_and_add(&tracked_skbs[nt_prefilter_slot(skb)], 1);
-	return bpf_map_lookup_elem(&skbs, &skb);
-}
-
-static __always_inline void skb_delete(u64 skb)
-{
-	if (!bpf_map_delete_elem(&skbs, &skb))
-		__sync_fetch_and_add(&tracked_skbs[nt_prefilter_slot(skb)], -1);
+	if (held_insert(head, &held))
+		return true;
+	count_loss(probe, NT_LOSS_MAP);
+	return false;
 }
 
 /* pskb_expand_head gives the old head back; whether it got a new one shows at the next event. */
@@ -263,20 +199,21 @@ static __always_inline bool track_end(struct sk_buff *skb, const struct nt_track
 
 static __always_inline struct nt_tracked *track_join(u64 skb, u64 head, u32 probe)
 {
-	struct nt_held *held = bpf_map_lookup_elem(&heads, &head);
-	struct nt_tracked value = {.head = head}, *t;
+	struct nt_held *held = held_find(head);
+	struct nt_tracked value = {.head = head};
 
 	if (!held)
 		return NULL;
 	value.id = held->id;
 	value.last_ns = bpf_ktime_get_ns();
 	value.print = held->print;
-	t = skb_insert(skb, &value);
-	if (!t)
+	if (!skb_insert(skb, &value)) {
 		count_loss(probe, NT_LOSS_MAP);
-	else if (clones_unannounced)
+		return NULL;
+	}
+	if (clones_unannounced)
 		__sync_fetch_and_add(&held->refs, 1);
-	return t;
+	return skb_find(skb);
 }
 
 /* Another skb takes the head of this one, which is about to be freed, and goes on as the same packet. */
@@ -306,7 +243,6 @@ static __always_inline void track_take_over(u64 skb, const struct nt_tracked *fr
 static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 print, u32 probe)
 {
 	struct nt_tracked value = {.head = head, .print = print, .flags = NT_T_NEW};
-	struct nt_tracked *t;
 
 	if (!enabled)
 		return NULL;
@@ -316,13 +252,12 @@ static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 pri
 		count_loss(probe, NT_LOSS_ID);
 		return NULL;
 	}
-	t = skb_insert(skb, &value);
-	if (!t) {
+	if (!skb_insert(skb, &value)) {
 		count_loss(probe, NT_LOSS_MAP);
 		return NULL;
 	}
 	head_insert(head, value.id, print, probe);
-	return t;
+	return skb_find(skb);
 }
 
 #endif

@@ -39,6 +39,38 @@ struct nt_held {
 	u32 refs; /* skbs known to hold it, and clones announced but not yet seen */
 };
 
+/*
+ * Counts of tracked addresses, hashed. BPF atomics are 4 or 8 bytes wide. Twice
+ * as many slots as a busy host tracks at a time keep false alarms rare, and 64 KiB
+ * stay in the second-level cache.
+ */
+#define NT_PREFILTER_SHIFT 14
+#define NT_PREFILTER_SLOTS (1u << NT_PREFILTER_SHIFT)
+
+/* sk_buffs and heads are aligned to 64 bytes at least, so the low bits say nothing. */
+static inline u32 nt_prefilter_slot(u64 address)
+{
+	return (u32)(address >> 6) * 0x9e3779b1u >> (32 - NT_PREFILTER_SHIFT);
+}
+
+/*
+ * Where the kernel side keeps its own index (bpf/index.bpf.h): sets of so many entries each, one for each slot of the
+ * prefilter. A key of 0 is a free entry, one with the lowest bit set is being written.
+ */
+#define NT_INDEX_WAYS 8
+#define NT_INDEX_SETS NT_PREFILTER_SLOTS
+#define NT_INDEX_CLAIM 1ull
+
+struct nt_skb_set {
+	u64 keys[NT_INDEX_WAYS];
+	struct nt_tracked values[NT_INDEX_WAYS];
+};
+
+struct nt_head_set {
+	u64 keys[NT_INDEX_WAYS];
+	struct nt_held values[NT_INDEX_WAYS];
+};
+
 /* With which events the process is told that runs there. */
 enum nt_want_task {
 	TASK_NEVER,
@@ -98,19 +130,5 @@ struct nt_interface {
 struct nt_ifname {
 	char name[16];
 };
-
-/*
- * Counts of tracked addresses, hashed. BPF atomics are 4 or 8 bytes wide. Twice
- * as many slots as a busy host tracks at a time keep false alarms rare, and 64 KiB
- * stay in the second-level cache.
- */
-#define NT_PREFILTER_SHIFT 14
-#define NT_PREFILTER_SLOTS (1u << NT_PREFILTER_SHIFT)
-
-/* sk_buffs and heads are aligned to 64 bytes at least, so the low bits say nothing. */
-static inline u32 nt_prefilter_slot(u64 address)
-{
-	return (u32)(address >> 6) * 0x9e3779b1u >> (32 - NT_PREFILTER_SHIFT);
-}
 
 #endif

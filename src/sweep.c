@@ -12,32 +12,18 @@
 
 #include "clock.h"
 #include "cpu_abi.h"
+#include "index.h"
 #include "log.h"
 #include "track_abi.h"
 #include "tracer_private.h"
 
+/* As many entries as an index can have. */
+#define LIVE_IDS_MAX (NT_INDEX_SETS * NT_INDEX_WAYS)
+_Static_assert(LIVE_IDS_MAX >= NT_TRACKED_MAX, "of either kind");
+
 struct losses {
 	u64 by_cause[NT_LOSS_COUNT];
 };
-
-/*
- * Whoever's delete succeeds takes the address out of the prefilter's counts. The entry is looked at
- * again before: since it was copied, the address may have become another packet's.
- */
-static bool delete_counted(int map_fd, u32 *counts, u64 key, const void *copied, size_t id_offset)
-{
-	union {
-		struct nt_tracked tracked;
-		struct nt_held held;
-	} now;
-
-	if (bpf_map_lookup_elem(map_fd, &key, &now) ||
-	    memcmp((const char *)&now + id_offset, (const char *)copied + id_offset, sizeof(u32)) ||
-	    bpf_map_delete_elem(map_fd, &key))
-		return false;
-	__atomic_fetch_sub(&counts[nt_prefilter_slot(key)], 1, __ATOMIC_RELAXED);
-	return true;
-}
 
 static int tell_evicted(struct tracer *tracer, u64 skb, u32 id, source_record_fn on_record, void *user)
 {
@@ -50,42 +36,6 @@ static int tell_evicted(struct tracer *tracer, u64 skb, u32 id, source_record_fn
 	return err ? err : on_record(user, &end.ev, sizeof(end), 0);
 }
 
-/* A copy of a tracking map, taken in batches: each system call on a map keeps probes off a CPU. */
-struct map_copy {
-	u64 *keys;
-	void *values;
-	u32 n;
-};
-
-static int map_copy_take(int fd, size_t value_bytes, struct map_copy *copy)
-{
-	u32 batch = 0, count;
-	bool first = true;
-	int err;
-
-	copy->n = 0;
-	copy->keys = malloc(NT_TRACKED_MAX * sizeof(*copy->keys));
-	copy->values = malloc(NT_TRACKED_MAX * value_bytes);
-	if (!copy->keys || !copy->values)
-		return -ENOMEM;
-	do {
-		count = NT_TRACKED_MAX - copy->n;
-		err = bpf_map_lookup_batch(fd, first ? NULL : &batch, &batch, copy->keys + copy->n,
-					   (char *)copy->values + copy->n * value_bytes, &count, NULL);
-		if (err && err != -ENOENT) /* which says that this was the last batch */
-			return err;
-		copy->n += count;
-		first = false;
-	} while (!err && copy->n < NT_TRACKED_MAX);
-	return 0;
-}
-
-static void map_copy_drop(struct map_copy *copy)
-{
-	free(copy->keys);
-	free(copy->values);
-}
-
 static int compare_id(const void *a, const void *b)
 {
 	u32 left = *(const u32 *)a, right = *(const u32 *)b;
@@ -93,76 +43,90 @@ static int compare_id(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* Ids of journeys that have an skb in the index. */
-struct live_ids {
-	u32 *ids;
-	size_t n;
+/* One look through both indexes. */
+struct sweep {
+	struct tracer *tracer;
+	source_record_fn on_record;
+	void *user;
+	u64 before_ns; /* what saw nothing since then is old */
+	int removed;
+	u32 *live_ids; /* of journeys that have an skb in the index, with repetitions */
+	size_t n_live;
 };
 
-/* Remove skbs that saw nothing since before_ns, and collect the ids of the others. */
-static int sweep_skbs(struct tracer *tracer, u64 before_ns, source_record_fn on_record, void *user,
-		      struct live_ids *live)
+static bool skb_is_old(void *user, const void *value)
 {
-	int fd = bpf_map__fd(tracer->skel->maps.skbs), removed = 0, err;
-	const struct nt_tracked *tracked;
-	struct map_copy copy = {};
-	u32 i;
+	const struct nt_tracked *tracked = value;
+	struct sweep *sweep = user;
 
-	err = map_copy_take(fd, sizeof(*tracked), &copy);
-	if (!err && !(live->ids = malloc((copy.n + 1) * sizeof(*live->ids))))
-		err = -ENOMEM;
-	for (i = 0; !err && i < copy.n; i++) {
-		tracked = (const struct nt_tracked *)copy.values + i;
-		if (tracked->last_ns >= before_ns ||
-		    !delete_counted(fd, tracer->skel->bss->tracked_skbs, copy.keys[i], tracked,
-				    offsetof(struct nt_tracked, id))) {
-			live->ids[live->n++] = tracked->id;
-			continue;
-		}
-		err = tell_evicted(tracer, copy.keys[i], tracked->id, on_record, user);
-		removed++;
-	}
-	map_copy_drop(&copy);
-	return err ? err : removed;
+	if (tracked->last_ns < sweep->before_ns)
+		return true;
+	if (sweep->n_live < LIVE_IDS_MAX)
+		sweep->live_ids[sweep->n_live++] = tracked->id;
+	return false;
+}
+
+static int skb_is_gone(void *user, u64 key, const void *value)
+{
+	const struct nt_tracked *tracked = value;
+	struct sweep *sweep = user;
+
+	sweep->removed++;
+	return tell_evicted(sweep->tracer, key, tracked->id, sweep->on_record, sweep->user);
 }
 
 /*
- * Remove old heads of journeys that have no skb left: of a clone that was
- * announced and never came, or whose end was missed.
+ * An old head of a journey that has no skb left: of a clone that was announced and never came, or
+ * whose end was missed.
  */
-static int sweep_heads(struct tracer *tracer, u64 before_ns, const struct live_ids *live,
-		       source_record_fn on_record, void *user)
+static bool head_is_old(void *user, const void *value)
 {
-	int fd = bpf_map__fd(tracer->skel->maps.heads), err;
-	const struct nt_held *held;
-	struct map_copy copy = {};
-	u32 i;
+	const struct nt_held *held = value;
+	const struct sweep *sweep = user;
 
-	err = map_copy_take(fd, sizeof(*held), &copy);
-	for (i = 0; !err && i < copy.n; i++) {
-		held = (const struct nt_held *)copy.values + i;
-		if (held->start_ns < before_ns &&
-		    !bsearch(&held->id, live->ids, live->n, sizeof(*live->ids), compare_id) &&
-		    delete_counted(fd, tracer->skel->bss->tracked_heads, copy.keys[i], held,
-				   offsetof(struct nt_held, id)))
-			err = tell_evicted(tracer, 0, held->id, on_record, user);
-	}
-	map_copy_drop(&copy);
-	return err;
+	return held->start_ns < sweep->before_ns &&
+	       !bsearch(&held->id, sweep->live_ids, sweep->n_live, sizeof(*sweep->live_ids), compare_id);
+}
+
+static int head_is_gone(void *user, u64 key, const void *value)
+{
+	const struct nt_held *held = value;
+	struct sweep *sweep = user;
+
+	(void)key;
+	return tell_evicted(sweep->tracer, 0, held->id, sweep->on_record, sweep->user);
+}
+
+static struct index index_of(const struct bpf_map *map, size_t value_bytes, size_t id_offset, u32 *counts)
+{
+	return (struct index){
+		.map_fd = bpf_map__fd(map),
+		.in_memory = bpf_map__type(map) == BPF_MAP_TYPE_ARRAY,
+		.value_bytes = value_bytes,
+		.id_offset = id_offset,
+		.counts = counts,
+	};
 }
 
 int tracer_sweep(struct tracer *tracer, u64 idle_ns, source_record_fn on_record, void *user)
 {
-	u64 now = now_ns(), before_ns = now > idle_ns ? now - idle_ns : 0;
-	struct live_ids live = {};
-	int removed = sweep_skbs(tracer, before_ns, on_record, user, &live), err = 0;
+	const struct index skbs = index_of(tracer->skel->maps.skbs, sizeof(struct nt_tracked),
+					   offsetof(struct nt_tracked, id), tracer->skel->bss->tracked_skbs);
+	const struct index heads = index_of(tracer->skel->maps.heads, sizeof(struct nt_held),
+					    offsetof(struct nt_held, id), tracer->skel->bss->tracked_heads);
+	struct sweep sweep = {.tracer = tracer, .on_record = on_record, .user = user};
+	u64 now = now_ns();
+	int err;
 
-	if (removed >= 0) {
-		qsort(live.ids, live.n, sizeof(*live.ids), compare_id);
-		err = sweep_heads(tracer, before_ns, &live, on_record, user);
+	sweep.before_ns = now > idle_ns ? now - idle_ns : 0;
+	sweep.live_ids = malloc(LIVE_IDS_MAX * sizeof(*sweep.live_ids));
+	err = sweep.live_ids ? index_sieve(&skbs, skb_is_old, skb_is_gone, &sweep) : -ENOMEM;
+	if (!err) {
+		qsort(sweep.live_ids, sweep.n_live, sizeof(*sweep.live_ids), compare_id);
+		err = index_sieve(&heads, head_is_old, head_is_gone, &sweep);
 	}
-	free(live.ids);
-	return err ? err : removed;
+	free(sweep.live_ids);
+	return err ? err : sweep.removed;
 }
 
 static u64 misses_of(const struct tracer *tracer, const char *program)

@@ -154,36 +154,20 @@ know_neighbours() {
 
 # --- what is left in the kernel
 
-# Of the last nettrace: the kernel may still be taking away the probes, and with them the maps, of the one before.
-dump_map() {
-	bpftool -j map dump id "$(bpftool -j map list | jq --arg name "$1" '[.[] | select(.name == $name) | .id] | max')"
-}
-
-# Bytes that are not zero among the named arrays of nettrace's .bss, "absent" if there is no such array.
-# bpftool knows names from BTF; a map's dump lists its value as bytes, then formatted.
-left_in_bss() {
-	dump_map nettrace.bss | jq -r --arg name "$1" '
-		[.. | objects | select(has($name)) | .[$name]] |
-		if length == 0 then "absent" else [.[0] | .. | numbers | select(. != 0)] | length end'
-}
-
-map_entries() { dump_map "$1" | jq length; }
-
 nothing_tracked() {
-	left="skbs $(map_entries skbs), heads $(map_entries heads)"
+	left=$(build/tracked entries)
 	[[ $left == 'skbs 0, heads 0' ]]
 }
 
 nothing_left() {
-	nothing_tracked
-	left+=", $(left_in_bss tracked_skbs), $(left_in_bss tracked_heads)"
+	left=$(build/tracked)
 	[[ $left == 'skbs 0, heads 0, 0, 0' ]]
 }
 
 check_nothing_left() {
 	local end=$((SECONDS + 2))
 	# Frees are over when the traffic is, but for those deferred to another CPU's softirq. Not longer: a sweep of
-	# old entries would hide what the end probes missed. Reading the prefilter alone takes seconds under emulation.
+	# old entries would hide what the end probes missed.
 	until nothing_tracked || ((SECONDS >= end)); do sleep 0.05; done
 	if nothing_left; then
 		ok "$1: maps and prefilter are empty"
