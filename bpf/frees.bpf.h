@@ -58,6 +58,8 @@ static __always_inline bool free_open(struct hit *hit, void *ctx, struct sk_buff
 		*last = 0;
 		return false;
 	}
+	if (!t && is_nobodys(skb, NT_P_END | NT_P_SEEK))
+		return false;
 	if (!hit_open(hit, ctx, skb, NT_P_END | NT_P_SEEK, probe, t, annotated))
 		return false;
 	*last = (u64)skb;
@@ -88,10 +90,14 @@ static __always_inline int on_consume_skb(u64 *ctx)
 SEC("raw_tp/net_dev_start_xmit") int tp_net_dev_start_xmit(u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct nt_tracked *t;
 	u64 *here;
 
-	on_hit(ctx, skb, NT_P_START, NT_PROBE_net_dev_start_xmit, find_tracked(skb));
-	here = find_tracked(skb) ? sending_here() : NULL;
+	t = find_tracked(skb);
+	if (!t && is_nobodys(skb, NT_P_START))
+		return 0;
+	on_hit(ctx, skb, NT_P_START, NT_PROBE_net_dev_start_xmit, t);
+	here = t || find_tracked(skb) ? sending_here() : NULL;
 	if (here)
 		*here = (u64)skb;
 	return 0;

@@ -51,7 +51,7 @@ static __always_inline int on_function(void *ctx, u32 probe, struct sk_buff *skb
 	struct nt_tracked *t = find_tracked(skb);
 	u32 flags;
 
-	if (!skb || (!t && !nt_life_seeks(class_flags)))
+	if (!t && is_nobodys(skb, class_flags))
 		return 0;
 	probe = probe_here(ctx, probe);
 	/* what the class decides stays a constant: other classes' code is not there for the verifier to walk */
@@ -115,7 +115,7 @@ static __always_inline int on_hook(void *ctx, u32 probe, struct sk_buff *skb, st
 	u32 flags = t ? 0 : NT_P_START | NT_P_TASK;
 	struct hit hit;
 
-	if (!t && !sends_ipv6(state))
+	if (!t && (!sends_ipv6(state) || is_nobodys(skb, flags)))
 		return 0;
 	barrier_var(flags); /* or the compiler makes two ways of it, one with registers that are never set */
 	if (hit_open(&hit, ctx, skb, flags, probe_here(ctx, probe), t, true))

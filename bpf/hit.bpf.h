@@ -178,8 +178,6 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 
 	if (t && is_unchanged(skb, head, flags, t))
 		return t;
-	if ((flags & NT_P_START) && !t && !maybe_head(head) && !cut_pending() && !filter_may_want((u64)skb, head, flags))
-		return NULL;
 	known = take_sight(&sight, skb, head, t);
 	forget_u64(&sight);
 	if ((flags & NT_P_START) || nt_life_needs_header(flags, &sight)) {
@@ -316,8 +314,12 @@ static __always_inline bool tells_task(const struct hit *hit)
 /* More about the event than its one record says, in records of their own that never end the packet. */
 static __always_inline void tell_more(struct hit *hit, struct sk_buff *skb, u32 flags, u32 state)
 {
-	struct emit emit = hit->emit;
+	struct emit emit;
 
+	if (!want_stack && !(want_arrival && (flags & NT_P_READS)) && !tells_task(hit) &&
+	    !((flags & NT_P_START) && (state & (NT_T_NEW | NT_T_PIECE))))
+		return;
+	emit = hit->emit;
 	emit.ev.kind &= ~(NT_F_END | NT_F_SHARED | NT_F_START);
 	if ((flags & NT_P_START) && (state & NT_T_NEW))
 		tell_origins(hit, &emit, skb);
@@ -428,11 +430,65 @@ static __always_inline void note_cut(struct sk_buff *skb, u32 probe, const struc
 	read_flow_at((u64)skb, (u64)head, READ(skb, network_header), READ(skb, protocol), &cut->flow);
 }
 
+/*
+ * An untracked packet is nobody's, as most are on a busy host: this is what it costs where a journey may begin, or a clone
+ * may show itself.
+ */
+static __always_inline bool is_nobodys(struct sk_buff *skb, u32 flags)
+{
+	u64 head;
+
+	if (!skb || !nt_life_seeks(flags))
+		return true;
+	head = READ_ADDRESS(skb, head);
+	if (maybe_head(head))
+		return false;
+	return !(flags & NT_P_START) || (!cut_pending() && !filter_may_want(skb, head, flags));
+}
+
+/* What an event has to do besides being told, or is to be told with it. */
+#define NOT_QUICK (NT_P_FRESH | NT_P_END | NT_P_CLONES | NT_P_REHEADS | NT_P_CUTS | NT_P_REWRITES | NT_P_READS | NT_P_QUEUES)
+
+/*
+ * Most hits of packets that are followed: nothing has changed since the last one, and the event says nothing but itself.
+ * False, and nothing was done: it is not such a hit.
+ */
+static __always_inline bool quick_hit(struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t)
+{
+	struct nt_event *record;
+	u64 now_ns;
+
+	if (want_shelves || want_latency || want_stack || want_task == TASK_ALWAYS || (flags & NOT_QUICK) || t->flags)
+		return false;
+	if (!is_unchanged(skb, READ_ADDRESS(skb, head), flags, t))
+		return false;
+	if (want_task == TASK_AT_ENDS && (flags & NT_P_TASK))
+		return false;
+	if (!(flags & NT_P_NO_DEV))
+		refresh_device(skb, t);
+	record = ring_reserve(sizeof(*record));
+	if (!record)
+		return false;
+	now_ns = bpf_ktime_get_ns();
+	record->ts_ns = t->last_ns = now_ns;
+	record->skb = (u64)skb;
+	record->skb_id = t->id;
+	record->probe = probe;
+	record->context = compat_context();
+	record->kind = NT_EVENT;
+	record->ifindex = t->ifindex;
+	record->netns = t->netns;
+	ring_submit(record, sizeof(*record));
+	return true;
+}
+
 /* A hit whose event carries nothing but itself. */
 static __always_inline void on_hit(void *ctx, struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t)
 {
 	struct hit hit;
 
+	if (t && quick_hit(skb, flags, probe, t))
+		return;
 	hit_open(&hit, ctx, skb, flags, probe, t, false);
 	if (hit.t && (flags & NT_P_CUTS))
 		note_cut(skb, probe, hit.t);

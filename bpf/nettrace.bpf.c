@@ -53,7 +53,7 @@ static __always_inline int on_tracepoint(void *ctx, struct sk_buff *skb, u32 fla
 {
 	struct nt_tracked *t = find_tracked(skb);
 
-	if (skb && (t || nt_life_seeks(flags)))
+	if (t || !is_nobodys(skb, flags))
 		on_hit(ctx, skb, flags, probe, t);
 	return 0;
 }
