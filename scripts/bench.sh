@@ -76,7 +76,7 @@ main() {
 	cd "$repo"
 	make -s bench-tools >&2
 	if [[ -n $native ]]; then
-		bash tests/bench/native.sh "$rounds" |
+		unshare -n bash tests/bench/native.sh "$rounds" |
 			python3 tests/bench/report.py "this machine, $(uname -r), tracepoint backend, $rounds rounds" build/bench-native.json
 	elif [[ -n $growth ]]; then
 		grow_all | python3 tests/bench/report.py "$kernel in a VM, floods of $pings pings, $rounds rounds" build/bench-growth.json
