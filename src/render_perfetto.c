@@ -19,6 +19,7 @@
 #define JOURNEY_TRACK (1ull << 32)
 #define INCIDENT_GROUP 4u
 #define INCIDENT_TRACK (1ull << 40)
+#define WAIT_TRACK (1ull << 41)
 
 #define PACKET_TEXT_BYTES 256
 #define NAME_BYTES 384
@@ -27,7 +28,7 @@
 
 struct perfetto {
 	struct perfetto_cpus cpus;
-	u64 n_journeys;
+	u64 n_journeys, n_waits;
 	u64 last_ns; /* of all that was told */
 };
 
@@ -223,6 +224,26 @@ static void tell_before(struct render *render, const struct journey *journey, u6
 	perfetto_slice_end(render->out, journey->start_ns, track);
 }
 
+/* A track for each below the packet's: those of its clones lie across each other. */
+static void tell_waits(struct render *render, const struct journey *journey, u64 parent)
+{
+	struct perfetto *perfetto = render->state;
+	char cause[WAIT_TEXT_BYTES];
+	struct perfetto_track track = {.parent = parent, .name = "waited", .kind = PERFETTO_SLICES};
+	struct perfetto_event event = {.name = cause, .category = "delay"};
+
+	for (size_t i = 0; i < journey->n_delays; i++) {
+		const struct journey_delay *delay = &journey->delays[i];
+
+		wait_text(journey, delay, cause, sizeof(cause));
+		track.uuid = event.track = WAIT_TRACK + perfetto->n_waits++;
+		event.ts_ns = journey->events[delay->from].ts_ns;
+		perfetto_trace_track(render->out, &track);
+		perfetto_slice_begin(render->out, &event);
+		perfetto_slice_end(render->out, journey->events[delay->event].ts_ns, track.uuid);
+	}
+}
+
 static void tell_journey(struct render *render, const struct journey *journey)
 {
 	struct perfetto *perfetto = render->state;
@@ -246,6 +267,7 @@ static void tell_journey(struct render *render, const struct journey *journey)
 	perfetto_slice_begin(render->out, &whole);
 	tell_stages(render, journey, track.uuid);
 	perfetto_slice_end(render->out, journey->end_ns, track.uuid);
+	tell_waits(render, journey, track.uuid);
 	if (journey->end_ns > perfetto->last_ns)
 		perfetto->last_ns = journey->end_ns;
 	perfetto_cpus_add(&perfetto->cpus, journey);

@@ -419,6 +419,42 @@ static void test_incident(void **state)
 	release();
 }
 
+/* A slice for each wait, on a track of its own below the packet's: those of clones need not lie within each other. */
+static void test_waits(void **state)
+{
+	struct journey_event events[] = {AT(10, enqueue_to_backlog, 0, 0), AT(20, enqueue_to_backlog, 0, 0),
+					 AT(50, __netif_receive_skb_core, 1, 0), AT(60, __netif_receive_skb_core, 1, 0)};
+	struct journey_delay delays[] = {{.cause = NT_CAUSE_BACKLOG, .cpu = 1, .from = 0, .event = 2},
+					 {.cause = NT_CAUSE_BACKLOG, .cpu = 1, .from = 1, .event = 3}};
+	struct nt_flow flow = {0};
+	struct journey journey = {.id = 5, .start_ns = SEC + 10, .end_ns = SEC + 60, .events = events, .n_events = 4,
+				  .flows = &flow, .n_flows = 1, .delays = delays, .n_delays = 2};
+	u64 begins[2] = {0}, tracks[2] = {0};
+	unsigned int n = 0, n_ends = 0;
+
+	(void)state;
+	open_trace();
+	(render->format->journey)(render, &journey);
+	close_and_check();
+	for (size_t i = 0; i < n_sorted; i++) {
+		const event_t *told = sorted[i].packet->track_event;
+
+		if (told->type != END && told->name && !strcmp(told->name, "in the backlog of cpu 1") && n < 2) {
+			begins[n] = sorted[i].packet->timestamp;
+			tracks[n++] = told->track_uuid;
+		}
+		if (told->type == END && ((n > 0 && told->track_uuid == tracks[0] && sorted[i].packet->timestamp == SEC + 50) ||
+					  (n > 1 && told->track_uuid == tracks[1] && sorted[i].packet->timestamp == SEC + 60)))
+			n_ends++;
+	}
+	assert_int_equal(n, 2);
+	assert_int_equal(begins[0], SEC + 10);
+	assert_int_equal(begins[1], SEC + 20);
+	assert_int_not_equal(tracks[0], tracks[1]);
+	assert_int_equal(n_ends, 2);
+	release();
+}
+
 static u64 random_state;
 
 static u32 pick(u32 below)
@@ -510,7 +546,7 @@ static int leave_sample(const char *to)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_steered_and_cloned), test(test_stages), test(test_notes), test(test_incident),
+		test(test_steered_and_cloned), test(test_stages), test(test_notes), test(test_incident), test(test_waits),
 		test(test_any), test(test_late), test(test_names),
 	};
 
