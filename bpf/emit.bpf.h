@@ -103,15 +103,25 @@ struct {
 	__type(value, struct nt_ifname);
 } ifnames SEC(".maps");
 
+/* Some that are in there, by a hash: packets change device often, and a look into the map costs as much as an event. */
+#define IFNAMES_LEARNED 256
+u64 ifnames_learned[IFNAMES_LEARNED] = {};
+
 static __always_inline void learn_ifname(const struct net_device *dev, const struct nt_tracked *t)
 {
 	struct nt_interface key = {.netns = t->netns, .ifindex = t->ifindex};
+	volatile u64 *learned = &ifnames_learned[(key.netns * 31 + key.ifindex) % IFNAMES_LEARNED];
+	u64 both = (u64)key.netns << 32 | key.ifindex;
 	struct nt_ifname value = {};
 
-	if (bpf_map_lookup_elem(&ifnames, &key))
+	if (*learned == both)
 		return;
-	BPF_CORE_READ_INTO(&value.name, dev, name);
-	bpf_map_update_elem(&ifnames, &key, &value, BPF_NOEXIST);
+	if (!bpf_map_lookup_elem(&ifnames, &key)) {
+		BPF_CORE_READ_INTO(&value.name, dev, name);
+		if (bpf_map_update_elem(&ifnames, &key, &value, BPF_NOEXIST))
+			return;
+	}
+	*learned = both;
 }
 
 /* Interface and namespace, read anew only when the packet changed device. */

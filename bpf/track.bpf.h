@@ -147,15 +147,13 @@ static __always_inline void head_hold(const struct nt_tracked *t)
 		__sync_fetch_and_add(&held->refs, 1);
 }
 
-/* Index a head with one holder; false, and counted, if there is no room. */
-static __always_inline bool head_insert(u64 head, u32 id, u64 print, u32 probe)
+/* Index the head of what is tracked, with one holder. Where there is no room, that is counted. */
+static __always_inline void head_insert(const struct nt_tracked *t, u32 probe)
 {
-	struct nt_held held = {.id = id, .refs = 1, .print = print, .start_ns = bpf_ktime_get_ns()};
+	struct nt_held held = {.id = t->id, .refs = 1, .print = t->print, .start_ns = t->last_ns};
 
-	if (held_insert(head, &held))
-		return true;
-	count_loss(probe, NT_LOSS_MAP);
-	return false;
+	if (!held_insert(t->head, &held))
+		count_loss(probe, NT_LOSS_MAP);
 }
 
 /* pskb_expand_head gives the old head back; whether it got a new one shows at the next event. */
@@ -171,7 +169,7 @@ static __always_inline void track_restore(struct nt_tracked *t, u32 probe)
 	if (head_of(t))
 		head_hold(t);
 	else
-		head_insert(t->head, t->id, t->print, probe);
+		head_insert(t, probe);
 	t->flags &= ~NT_T_ANNOUNCED;
 }
 
@@ -180,7 +178,7 @@ static __always_inline void track_rehead(struct nt_tracked *t, u64 head, u32 pro
 	if (!(t->flags & NT_T_ANNOUNCED))
 		head_put(t);
 	t->head = head;
-	head_insert(head, t->id, t->print, probe);
+	head_insert(t, probe);
 	t->flags &= ~NT_T_ANNOUNCED;
 }
 
@@ -256,7 +254,7 @@ static __always_inline struct nt_tracked *track_start(u64 skb, u64 head, u64 pri
 		count_loss(probe, NT_LOSS_MAP);
 		return NULL;
 	}
-	head_insert(head, value.id, print, probe);
+	head_insert(&value, probe);
 	return skb_find(skb);
 }
 
