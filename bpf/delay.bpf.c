@@ -81,7 +81,7 @@ static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum
 	void *ring = ring_here();
 	struct nt_blocked *record = ring ? bpf_ringbuf_reserve(ring, sizeof(*record), 0) : NULL;
 
-	cpu->blocked_start_ns = start_lo_ns;
+	cpu->blocked_start_ns = nt_blocked_since(cause, start_lo_ns, start_hi_ns);
 	cpu->blocked_end_ns = end_ns;
 	cpu->told_ns += own_ns;
 	if (!record) {

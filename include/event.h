@@ -141,6 +141,15 @@ struct nt_blocked {
 };
 
 /*
+ * Since when who came to the CPU had to wait for certain. When the first packets that NET_RX left behind came is known least,
+ * but all the while it was at work.
+ */
+static inline u64 nt_blocked_since(unsigned int cause, u64 start_lo_ns, u64 start_hi_ns)
+{
+	return cause == NT_CAUSE_NAPI_BUDGET ? start_lo_ns : start_hi_ns;
+}
+
+/*
  * A CPU that takes network work and has not ticked since then; who is on it meanwhile. Told once, while it lasts: it may be
  * followed by the NT_BLOCKED of the same time, which knows more.
  */

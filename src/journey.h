@@ -70,6 +70,7 @@ struct journey_member {
 struct journey_delay {
 	u64 delay_ns; /* with its bounds */
 	u64 low_ns, high_ns;
+	u64 proven_ns; /* for so much of its wait the CPU is known to have been blocked */
 	bool upper; /* it is the most that it can have been */
 	enum nt_cause cause;
 	u32 cpu;

@@ -217,7 +217,10 @@ void journey_settle(struct journey *journey, const struct nt_anno_DROP *const dr
 
 u64 journey_took_ns(const struct journey *journey)
 {
-	return journey->before.delay_ns + (journey->end_ns - journey->start_ns);
+	const struct journey_delay *before = &journey->before;
+	u64 before_ns = before->upper && before->proven_ns < before->delay_ns ? before->proven_ns : before->delay_ns;
+
+	return before_ns + (journey->end_ns - journey->start_ns);
 }
 
 bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns)
