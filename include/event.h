@@ -118,6 +118,7 @@ enum nt_cause {
 #define NT_B_REGS 0x2	 /* what the interrupt came upon is known: */
 #define NT_B_USER 0x4	 /* a user's code */
 #define NT_B_ENABLED 0x8 /* or the instruction after one that switches interrupts on */
+#define NT_B_PENDING 0x10 /* userspace's: interrupts were taken, and NET_RX was raised */
 
 /*
  * A time in which a CPU did no network work. Bounds, because it is noticed by what it made late: it began between

@@ -165,7 +165,7 @@ int attribution_add(struct attribution *attribution, const struct nt_event *reco
 		err = tell_over(attribution, blockage);
 		memset(blockage, 0, sizeof(*blockage));
 		memcpy(&blockage->blocked, blocked, sizeof(*blocked));
-		blockage->blocked.cause = (u16)cause_of(blocked, attribution->dict);
+		cause_settle(&blockage->blocked, attribution->dict);
 		find_pause(attribution, &blockage->blocked);
 	}
 	attribution->next = (attribution->next + 1) % BLOCKAGES;

@@ -9,6 +9,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define NAME_BYTES 200
 #define WHO_BYTES 120
+#define BH_ENABLE "__local_bh_enable_ip"
 
 const char *cause_name(unsigned int cause)
 {
@@ -59,7 +60,7 @@ static bool begins_with_one_of(const char *name, size_t length, const char *cons
 static bool is_entry(const char *name, size_t length)
 {
 	static const char *const entries[] = {"asm_sysvec_", "asm_common_interrupt", "apic_timer_interrupt",
-					      "__local_bh_enable_ip", "el1_irq", "el1h_64_irq", "el0_irq"};
+					      BH_ENABLE, "el1_irq", "el1h_64_irq", "el0_irq"};
 
 	return begins_with_one_of(name, length, entries, ARRAY_SIZE(entries));
 }
@@ -74,11 +75,14 @@ static bool lets_come(const char *name, size_t length)
 	return begins_with_one_of(name, length, words, ARRAY_SIZE(words));
 }
 
-/* A softirq that ran between two interrupts, and the first of them: what is beneath that was kept from both. */
+/*
+ * A softirq that ran between two interrupts, and the first of them: what is beneath that was kept from both. 5.10 calls
+ * __do_softirq by the name of its section.
+ */
 static bool is_between(const char *name, size_t length)
 {
-	static const char *const words[] = {"__do_softirq", "handle_softirqs", "do_softirq_own_stack", "irq_exit",
-					    "__irq_exit", "sysvec_", "__sysvec_", "common_interrupt",
+	static const char *const words[] = {"__do_softirq", "__softirqentry_text_start", "handle_softirqs", "do_softirq_own_stack",
+					    "irq_exit", "__irq_exit", "sysvec_", "__sysvec_", "common_interrupt",
 					    "__common_interrupt", "asm_call_", "run_ksoftirqd"};
 
 	return begins_with_one_of(name, length, words, ARRAY_SIZE(words));
@@ -146,9 +150,25 @@ static bool is_innocent(const struct nt_blocked *blocked, const struct dict *dic
 	return is_brief(name, length) || ((blocked->flags & NT_B_REGS) && !(blocked->flags & NT_B_ENABLED));
 }
 
+/*
+ * Softirqs that a task has off are served where it has them on again: in __local_bh_enable_ip. What is served at the exit of
+ * an interrupt, or in ksoftirqd, was kept off by nobody who is on the stack: the interrupt would have left it to the task.
+ */
+static bool is_served_at_once(const struct nt_blocked *blocked, const struct dict *dict)
+{
+	const char *name;
+	size_t length;
+
+	for (size_t i = 0; i < NT_BLOCKED_FRAMES && blocked->frames[i]; i++) {
+		name = function_at(dict, blocked->frames[i], &length);
+		if (is_entry(name, length))
+			return length == strlen(BH_ENABLE) && !strncmp(name, BH_ENABLE, length);
+	}
+	return false;
+}
+
 enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict)
 {
-
 	if (blocked->cause >= NT_CAUSE_COUNT)
 		return NT_CAUSE_UNKNOWN;
 	if (blocked->cause != NT_CAUSE_IRQS_OFF && blocked->cause != NT_CAUSE_SOFTIRQS_OFF)
@@ -158,7 +178,22 @@ enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict
 		return NT_CAUSE_UNKNOWN;
 	if (blocked->cause == NT_CAUSE_IRQS_OFF && is_innocent(blocked, dict))
 		return NT_CAUSE_UNKNOWN;
+	if (blocked->cause == NT_CAUSE_SOFTIRQS_OFF && !is_served_at_once(blocked, dict))
+		return NT_CAUSE_UNKNOWN;
 	return (enum nt_cause)blocked->cause;
+}
+
+void cause_settle(struct nt_blocked *blocked, const struct dict *dict)
+{
+	enum nt_cause cause = cause_of(blocked, dict);
+
+	if (blocked->cause == NT_CAUSE_SOFTIRQS_OFF && cause == NT_CAUSE_UNKNOWN) {
+		blocked->flags |= NT_B_PENDING;
+		blocked->start_lo_ns = blocked->start_hi_ns; /* before nothing was late */
+		if (blocked->own_ns > blocked->end_ns - blocked->start_lo_ns)
+			blocked->own_ns = blocked->end_ns - blocked->start_lo_ns;
+	}
+	blocked->cause = (u16)cause;
 }
 
 static const char *softirq_name(unsigned int vector)
@@ -228,6 +263,14 @@ static bool function_text(const struct nt_blocked *blocked, const struct dict *d
 	return true;
 }
 
+static int unknown_text(const struct nt_blocked *blocked, char *text, size_t size)
+{
+	bool pending = (blocked->flags & NT_B_PENDING) || blocked->cause == NT_CAUSE_SOFTIRQS_OFF;
+
+	return snprintf(text, size, "unknown: %s, and nobody is seen who kept %s off (host, firmware or hardware?)",
+			pending ? "the softirq NET_RX was served late" : "the CPU took no interrupts", pending ? "it" : "them");
+}
+
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size)
 {
 	char who[WHO_BYTES], function[NAME_BYTES];
@@ -268,7 +311,7 @@ size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, cha
 		length = snprintf(text, size, "the host stood still");
 		break;
 	default:
-		length = snprintf(text, size, "unknown: the CPU did not run (host, firmware or hardware)");
+		length = unknown_text(blocked, text, size);
 	}
 	return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
 }

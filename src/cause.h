@@ -14,9 +14,12 @@ const char *cause_name(unsigned int cause);
 
 /*
  * The cause as the stack and the task tell it, which the kernel side cannot: a CPU that was idle, or ran a user's
- * code, did not have its interrupts off.
+ * code, did not have its interrupts off; and a task at whose interruption softirqs are served did not have those off.
  */
 enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict);
+
+/* Make of the record what cause_of() says. */
+void cause_settle(struct nt_blocked *blocked, const struct dict *dict);
 
 /*
  * The frames of who is to blame, innermost first: those beneath the interrupt or the softirq, without the

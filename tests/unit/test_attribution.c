@@ -18,6 +18,7 @@
 #define T0 (1000000 * MS)
 #define SYMBOL 0xffffffff81000010u
 #define ENTRY 0xffffffff81000020u
+#define BH_ENABLE 0xffffffff81000030u
 
 static struct probe_table *probes;
 static struct dict *dict;
@@ -45,6 +46,7 @@ static int setup(void **state)
 	dict = dict_new();
 	dict_set(dict, DICT_SYMBOL, SYMBOL, "culprit+0x4b");
 	dict_set(dict, DICT_SYMBOL, ENTRY, "asm_sysvec_apic_timer_interrupt+0x1a");
+	dict_set(dict, DICT_SYMBOL, BH_ENABLE, "__local_bh_enable_ip+0x69");
 	attribution = attribution_new(dict, 0, on_incident, NULL);
 	n_begun = n_over = 0;
 	return attribution ? 0 : -1;
@@ -70,7 +72,7 @@ static struct nt_blocked blocked(enum nt_cause cause, u32 cpu, u64 lo_ns, u64 hi
 		.cpu = cpu,
 		.cause = cause,
 		.flags = NT_B_REGS | NT_B_ENABLED,
-		.frames = {ENTRY, SYMBOL},
+		.frames = {cause == NT_CAUSE_SOFTIRQS_OFF ? BH_ENABLE : ENTRY, SYMBOL},
 	};
 }
 
