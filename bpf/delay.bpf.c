@@ -3,7 +3,7 @@
  * Observers of each CPU: times in which it did no network work, and who is to blame. What is noticed:
  *
  *   interrupts off   an hrtimer expires late, and there was no sign of life since it should have
- *   long interrupt   between the entry and the exit of its handler
+ *   long interrupt   between the entry and the exit of its handler, also of one that another CPU sent
  *   long timer       between the entry and the exit of an hrtimer's callback
  *   long softirq     between the entry and the exit of one that is not NET_RX
  *   softirqs off     between the first raise of NET_RX and its entry
@@ -64,6 +64,11 @@ u64 net_rx_ns[NT_MAX_CPUS] = {};
 /* Registers that the interrupt under way has saved (set_irq_regs). */
 const volatile u64 address_of_irq_regs = 0;
 
+static __always_inline u64 later(u64 a, u64 b)
+{
+	return a > b ? a : b;
+}
+
 /* Interrupts were on a moment ago. Signs after a long silence do not hide it: several interrupts wait for its end. */
 static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
 {
@@ -82,7 +87,7 @@ static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum
 	struct nt_blocked *record = ring ? bpf_ringbuf_reserve(ring, sizeof(*record), 0) : NULL;
 
 	cpu->blocked_start_ns = nt_blocked_since(cause, start_lo_ns, start_hi_ns);
-	cpu->blocked_end_ns = end_ns;
+	cpu->blocked_end_ns = later(cpu->blocked_end_ns, end_ns);
 	cpu->told_ns += own_ns;
 	if (!record) {
 		cpu->lost++;
@@ -155,18 +160,23 @@ static __always_inline void look_at_interrupted(struct nt_blocked *record)
  */
 static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expires_ns, u64 now_ns)
 {
+	u64 alive_ns = cpu->alive_ns, end_ns = now_ns;
 	struct nt_blocked *record;
-	u64 alive_ns = cpu->alive_ns;
 
-	if ((s64)(now_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS || expires_ns <= cpu->blocked_end_ns)
+	if (expires_ns <= cpu->blocked_end_ns) {
+		if (expires_ns >= cpu->blocked_start_ns)
+			return;
+		end_ns = cpu->blocked_start_ns; /* what is told came upon the end of this */
+	}
+	if ((s64)(end_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS)
 		return;
 	if (alive_ns > expires_ns && now_ns - cpu->gap_to_ns < NT_BLOCKED_MIN_NS)
 		alive_ns = cpu->gap_from_ns;
-	if (alive_ns < cpu->blocked_end_ns)
+	if (end_ns == now_ns && alive_ns < cpu->blocked_end_ns)
 		alive_ns = cpu->blocked_end_ns;
 	if (!alive_ns || alive_ns > expires_ns)
 		return;
-	record = blocked_begin(cpu, NT_CAUSE_IRQS_OFF, alive_ns, expires_ns, now_ns, now_ns - alive_ns);
+	record = blocked_begin(cpu, NT_CAUSE_IRQS_OFF, alive_ns, expires_ns, end_ns, end_ns - alive_ns);
 	if (!record)
 		return;
 	blame_task(ctx, record);
@@ -266,6 +276,76 @@ SEC("raw_tp/irq_handler_exit") int cpu_irq_exit(u64 *ctx)
 	return 0;
 }
 
+/*
+ * What other CPUs have this one do (smp_call_function, irq_work), of which irq_handler_entry does not tell; nor does one come
+ * upon the other. The tracepoints are x86's.
+ */
+static __always_inline int begin_ipi(void)
+{
+	struct nt_cpu *cpu = cpu_here();
+
+	/* no sign of life: the higher vector comes first, and the timer behind them has to find that it is late */
+	if (cpu)
+		cpu->irq_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline void end_ipi(u16 vector, const char name[16])
+{
+	struct nt_cpu *cpu = cpu_here();
+	struct nt_blocked *record;
+
+	if (!cpu)
+		return;
+	record = took_long(cpu, NT_CAUSE_LONG_IRQ, cpu->irq_ns, cpu->told_ns, bpf_ktime_get_ns());
+	if (!record)
+		return;
+	record->number = vector;
+	record->flags |= NT_B_IPI;
+	__builtin_memcpy(record->comm, name, sizeof(record->comm));
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+SEC("raw_tp/call_function_entry") int cpu_ipi_all(void *ctx)
+{
+	(void)ctx;
+	return begin_ipi();
+}
+
+SEC("raw_tp/call_function_single_entry") int cpu_ipi_one(void *ctx)
+{
+	(void)ctx;
+	return begin_ipi();
+}
+
+SEC("raw_tp/irq_work_entry") int cpu_ipi_work(void *ctx)
+{
+	(void)ctx;
+	return begin_ipi();
+}
+
+/* Global: libbpf does not know where static ones are. */
+const char call_function[16] = "call_function", irq_work[16] = "irq_work";
+
+/* void call_function_exit(int vector) */
+SEC("raw_tp/call_function_exit") int cpu_ipi_all_end(u64 *ctx)
+{
+	end_ipi((u16)ctx[0], call_function);
+	return 0;
+}
+
+SEC("raw_tp/call_function_single_exit") int cpu_ipi_one_end(u64 *ctx)
+{
+	end_ipi((u16)ctx[0], call_function);
+	return 0;
+}
+
+SEC("raw_tp/irq_work_exit") int cpu_ipi_work_end(u64 *ctx)
+{
+	end_ipi((u16)ctx[0], irq_work);
+	return 0;
+}
+
 SEC("raw_tp/softirq_raise") int cpu_softirq_raise(u64 *ctx)
 {
 	struct nt_cpu *cpu;
@@ -280,11 +360,6 @@ SEC("raw_tp/softirq_raise") int cpu_softirq_raise(u64 *ctx)
 	cpu->raised_on_ns = cpu->softirqs_on_ns;
 	cpu->raised_on_told_ns = cpu->softirqs_on_told_ns;
 	return 0;
-}
-
-static __always_inline u64 later(u64 a, u64 b)
-{
-	return a > b ? a : b;
 }
 
 /* Something was ready to run since then, and others ran: which of them did for longest, if that is more than *longest_ns. */

@@ -229,8 +229,10 @@ static void who_text(const struct nt_blocked *blocked, const struct dict *dict, 
 	annotation_plain_text(comm, plain, sizeof(plain));
 	if (!cause_is_task_known(blocked, dict))
 		snprintf(text, WHO_BYTES, "the task that ran before %s[%u]", plain, blocked->pid);
+	else if (blocked->cause == NT_CAUSE_LONG_IRQ && (blocked->flags & NT_B_IPI))
+		snprintf(text, WHO_BYTES, "IPI %s", plain);
 	else if (blocked->cause == NT_CAUSE_LONG_IRQ)
-		snprintf(text, WHO_BYTES, "%u (%s)", blocked->number, plain);
+		snprintf(text, WHO_BYTES, "irq %u (%s)", blocked->number, plain);
 	else if (blocked->cause == NT_CAUSE_IRQS_OFF && blocked->softirq)
 		snprintf(text, WHO_BYTES, "softirq %s", softirq_name(blocked->softirq - 1u));
 	else if (blocked->cause == NT_CAUSE_IRQS_OFF || blocked->cause == NT_CAUSE_SOFTIRQS_OFF ||
@@ -289,7 +291,7 @@ size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, cha
 		length = snprintf(text, size, "softirqs off by %s%s%s", who, in, function);
 		break;
 	case NT_CAUSE_LONG_IRQ:
-		length = snprintf(text, size, "interrupt handler of irq %s%s%s", who, in, function);
+		length = snprintf(text, size, "interrupt handler of %s%s%s", who, in, function);
 		break;
 	case NT_CAUSE_LONG_TIMER:
 		length = snprintf(text, size, "timer callback %s", known ? function : "(unknown)");

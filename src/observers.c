@@ -70,6 +70,12 @@ int observers_load(const struct observers_share *share, struct observers **ret_o
 	return 0;
 }
 
+/* Not every machine tells of its IPIs. */
+static bool is_optional(const struct bpf_program *program)
+{
+	return !strncmp(bpf_program__name(program), "cpu_ipi_", strlen("cpu_ipi_"));
+}
+
 int observers_attach(struct observers *observers, observers_link_fn on_link, void *user)
 {
 	struct bpf_program *program;
@@ -81,6 +87,8 @@ int observers_attach(struct observers *observers, observers_link_fn on_link, voi
 			continue;
 		link = bpf_program__attach(program);
 		err = link ? on_link(user, link) : -errno;
+		if (err == -ENOENT && is_optional(program))
+			err = 0;
 		if (err)
 			break;
 	}

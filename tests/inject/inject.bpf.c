@@ -58,6 +58,12 @@ SEC("raw_tp/irq_handler_entry") int inject_irq(u64 *ctx)
 	return wanted == (u32)ctx[0] ? block() : 0;
 }
 
+SEC("raw_tp/call_function_single_entry") int inject_ipi(void *ctx)
+{
+	(void)ctx;
+	return block();
+}
+
 SEC("raw_tp/hrtimer_expire_entry") int inject_timer(void *ctx)
 {
 	(void)ctx;

@@ -182,6 +182,10 @@ static void handlers(void **state)
 	assert_told(&b, NT_CAUSE_LONG_IRQ, "interrupt handler of irq 25 (worker)");
 	b.function = symbol("vring_interrupt+0x0 [virtio_ring]");
 	assert_told(&b, NT_CAUSE_LONG_IRQ, "interrupt handler of irq 25 (worker) in vring_interrupt [virtio_ring]");
+	b = blocked(NT_CAUSE_LONG_IRQ, NULL);
+	b.number = 0xfb;
+	b.flags = NT_B_IPI;
+	assert_told(&b, NT_CAUSE_LONG_IRQ, "interrupt handler of IPI worker");
 	b = blocked(NT_CAUSE_LONG_TIMER, NULL);
 	assert_told(&b, NT_CAUSE_LONG_TIMER, "timer callback (unknown)");
 	b.function = symbol("tick+0x0");
