@@ -91,3 +91,10 @@ SEC("raw_tp/rss_stat") int inject_preempt_off(void *ctx)
 	(void)ctx;
 	return wanted == (u32)(bpf_get_current_pid_tgid() >> 32) ? block() : 0;
 }
+
+/* Who reads a TCP socket has it locked while it copies. */
+SEC("raw_tp/skb_copy_datagram_iovec") int inject_copy(void *ctx)
+{
+	(void)ctx;
+	return wanted == (u32)(bpf_get_current_pid_tgid() >> 32) ? block() : 0;
+}
