@@ -23,6 +23,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define NET_RX_SOFTIRQ 3 /* include/linux/interrupt.h */
 #define HRTIMER_BASE_MONOTONIC 0
 #define HRTIMER_BASE_MONOTONIC_SOFT 4 /* from here on they expire in a softirq */
+#define READER_WAIT_MIN_NS 100000ull /* shorter waits explain none that is told */
 #define OPCODE_STI 0xfb
 #define OPCODE_POPF 0x9d
 
@@ -541,7 +542,7 @@ SEC("raw_tp/sched_waking") int cpu_waking(u64 *ctx)
 	if (!reader)
 		return 0;
 	reader->woken_ns = reader->ready_ns = bpf_ktime_get_ns();
-	reader->wait_from_ns = reader->wait_to_ns = 0;
+	reader->n_waits = 0;
 	return 0;
 }
 
@@ -569,22 +570,22 @@ static __always_inline void reader_off(struct task_struct *task, struct nt_cpu *
 }
 
 /* The poll that begins now had to wait for whoever ran instead; what others of a NIC's threads waited meanwhile is told already. */
-static __always_inline void late_thread(struct nt_cpu *cpu, const struct nt_reader *reader, u64 now_ns)
+static __always_inline void late_thread(struct nt_cpu *cpu, u64 ready_ns, const struct nt_reader_wait *wait, u64 now_ns)
 {
-	u64 start_ns = later(reader->ready_ns, cpu->threads_told_ns), longest_ns = 0;
+	u64 start_ns = later(ready_ns, cpu->threads_told_ns), longest_ns = 0;
 	u64 own_ns = now_ns - later(start_ns, cpu->blocked_end_ns);
 	struct nt_blocked *record;
 
-	cpu->thread_raised_ns = reader->ready_ns;
-	if (own_ns < NT_BLOCKED_MIN_NS)
+	cpu->thread_raised_ns = ready_ns;
+	if (!wait || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return;
 	record = blocked_begin(cpu, NT_CAUSE_NAPI_THREAD_STARVED, start_ns, start_ns, now_ns, own_ns);
 	cpu->threads_told_ns = now_ns;
 	if (!record)
 		return;
-	record->pid = reader->before_pid;
-	__builtin_memcpy(record->comm, reader->before_comm, sizeof(record->comm));
-	if (start_ns != reader->ready_ns)
+	record->pid = wait->before_pid;
+	__builtin_memcpy(record->comm, wait->before_comm, sizeof(record->comm));
+	if (start_ns != ready_ns)
 		blame_run(cpu, start_ns, &longest_ns, &record->pid, record->comm);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
@@ -605,24 +606,60 @@ static __always_inline void note_run(struct nt_cpu *cpu, struct task_struct *tas
 	bpf_probe_read_kernel(run->comm, sizeof(run->comm), task->comm);
 }
 
+static __always_inline u64 length_of(const struct nt_reader_wait *wait)
+{
+	return wait->to_ns - wait->from_ns;
+}
+
+/*
+ * Room for a wait of that length. Whatever time ends now, the longest wait in it is among those that are kept: they grow
+ * shorter towards now.
+ */
+static __always_inline struct nt_reader_wait *new_wait(struct nt_reader *reader, u64 length_ns)
+{
+	u32 n = reader->n_waits, i;
+
+#pragma unroll
+	for (i = 0; i < NT_READER_WAITS; i++)
+		if (n && length_of(&reader->waits[(n - 1) % NT_READER_WAITS]) <= length_ns)
+			n--;
+	if (n >= NT_READER_WAITS) {
+#pragma unroll
+		for (i = 1; i < NT_READER_WAITS; i++)
+			reader->waits[i - 1] = reader->waits[i];
+		n = NT_READER_WAITS - 1;
+	}
+	reader->n_waits = n + 1;
+	barrier_var(n); /* the compiler knows it, the verifier does not */
+	return &reader->waits[n % NT_READER_WAITS];
+}
+
+static __always_inline void note_wait(struct nt_reader_wait *wait, struct task_struct *before, struct nt_cpu *cpu, u64 ready_ns,
+				      u64 now_ns)
+{
+	wait->from_ns = ready_ns;
+	wait->to_ns = now_ns;
+	wait->before_ns = now_ns - later(ready_ns, cpu->task_on_ns);
+	wait->before_pid = READ(before, tgid);
+	bpf_probe_read_kernel(wait->before_comm, sizeof(wait->before_comm), before->comm);
+	blame_run(cpu, ready_ns, &wait->before_ns, &wait->before_pid, wait->before_comm);
+}
+
 static __always_inline void reader_on(struct task_struct *task, struct task_struct *before, struct nt_cpu *cpu, u64 now_ns)
 {
 	struct nt_reader *reader = reader_of(task);
+	struct nt_reader_wait *wait = NULL;
 	u64 ready_ns;
 
 	if (!reader || !reader->ready_ns)
 		return;
 	ready_ns = reader->ready_ns;
-	if (now_ns - ready_ns <= reader->wait_to_ns - reader->wait_from_ns)
-		return;
-	reader->wait_from_ns = ready_ns;
-	reader->wait_to_ns = now_ns;
-	reader->before_ns = now_ns - later(ready_ns, cpu->task_on_ns);
-	reader->before_pid = READ(before, tgid);
-	bpf_probe_read_kernel(reader->before_comm, sizeof(reader->before_comm), before->comm);
-	blame_run(cpu, ready_ns, &reader->before_ns, &reader->before_pid, reader->before_comm);
+	if ((s64)(now_ns - ready_ns) >= (s64)READER_WAIT_MIN_NS) {
+		wait = new_wait(reader, now_ns - ready_ns);
+		note_wait(wait, before, cpu, ready_ns, now_ns);
+	}
 	if (reader->is_napi)
-		late_thread(cpu, reader, now_ns);
+		late_thread(cpu, ready_ns, wait, now_ns);
 }
 
 /* void sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state since 5.18) */

@@ -204,6 +204,41 @@ reader_off_cpu() {
 		"socket queue its reader socat\\[$reader\\] was ready to run for [0-9.]+ ms, [0-9.]+ ms of which bash\\[[0-9]+\\] had its CPU"
 }
 
+hog() { timeout "$1" taskset -c 1 chrt -f 50 bash -c 'while :; do :; done'; }
+
+# A longer wait of long ago has nothing to do with the second packet.
+send_to_hogged_twice() {
+	{
+		sleep 0.5
+		echo one
+		sleep 0.3
+		hog 0.4
+		sleep 0.7
+		hog 0.3 &
+		sleep 0.05
+		echo two
+		sleep 0.5
+	} | in_a taskset -c 0 socat -u - TCP-LISTEN:7000
+}
+
+# It looks again and again, and never sleeps: so no wakeup of it is seen.
+start_restless_reader() {
+	# shellcheck disable=SC2016 # for the shell that it starts
+	in_b taskset -c 1 bash -c 'until exec 3<>/dev/tcp/10.7.0.1/7000; do :; done
+		while :; do ! read -rt 0 -u 3 || read -rN 4 -u 3; done' 2>/dev/null &
+	restless=$!
+}
+
+restless_reader() {
+	local restless
+	start_restless_reader
+	observe send_to_hogged_twice -p tcp -S 7000
+	kill "$restless"
+	wait "$restless" 2>/dev/null
+	told 'reader that never sleeps' reader_not_scheduled 150 320 \
+		"socket queue its reader bash\\[$restless\\] was ready to run for [0-9.]+ ms, [0-9.]+ ms of which bash\\[[0-9]+\\] had its CPU"
+}
+
 modules() {
 	local module
 	for module in sch_netem sch_tbf sch_prio cls_u32 nf_tables; do modprobe "$module" || return; done
@@ -222,4 +257,5 @@ if check 'topology' topology_veth; then
 	lost_segment
 	socket_in_use
 	reader_off_cpu
+	restless_reader
 fi
