@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "cause.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "annotation.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define NAME_BYTES 200
 #define WHO_BYTES 120
 #define BH_ENABLE "__local_bh_enable_ip"
 
@@ -275,7 +275,7 @@ static int unknown_text(const struct nt_blocked *blocked, char *text, size_t siz
 
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size)
 {
-	char who[WHO_BYTES], function[NAME_BYTES];
+	char who[WHO_BYTES], function[CAUSE_NAME_BYTES];
 	bool known = function_text(blocked, dict, function, sizeof(function));
 	const char *in = known ? " in " : "";
 	int length = 0;
@@ -316,4 +316,39 @@ size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, cha
 		length = unknown_text(blocked, text, size);
 	}
 	return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}
+
+/* Who called the function that is to blame. Of what is unknown the stack is a bystander's. */
+static size_t add_callers(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size, size_t used)
+{
+	char name[CAUSE_NAME_BYTES];
+	const char *known;
+	const u64 *frames;
+	size_t n;
+
+	if (cause_of(blocked, dict) == NT_CAUSE_UNKNOWN || blocked->function)
+		return used;
+	frames = cause_frames(blocked, dict, &n);
+	for (size_t i = 1; i < n && i < CALLERS_MAX; i++) {
+		known = dict ? dict_get(dict, DICT_SYMBOL, frames[i]) : NULL;
+		if (known)
+			annotation_plain_text(known, name, sizeof(name));
+		used += (size_t)snprintf(text + used, size - used, " < %s", known ? name : "?");
+	}
+	return used;
+}
+
+size_t blocked_text(const struct nt_blocked *blocked, const struct dict *dict, char text[BLOCKED_TEXT_BYTES])
+{
+	u64 least = (blocked->end_ns - blocked->start_hi_ns) / 100000, most = (blocked->end_ns - blocked->start_lo_ns) / 100000;
+	size_t used;
+
+	used = (size_t)snprintf(text, BLOCKED_TEXT_BYTES, "cpu %u was blocked for %" PRIu64 ".%" PRIu64 " ms", blocked->cpu,
+				least / 10, least % 10);
+	if (most != least)
+		used += (size_t)snprintf(text + used, BLOCKED_TEXT_BYTES - used, " (at most %" PRIu64 ".%" PRIu64 " ms)", most / 10,
+					 most % 10);
+	used += (size_t)snprintf(text + used, BLOCKED_TEXT_BYTES - used, ": ");
+	used += cause_text(blocked, dict, text + used, BLOCKED_TEXT_BYTES - used);
+	return add_callers(blocked, dict, text, BLOCKED_TEXT_BYTES, used);
 }

@@ -35,6 +35,15 @@ const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dic
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size);
 
 /*
+ * The same in one line, with the CPU, how long it lasted at least and at most, and the callers of the function:
+ * "cpu 3 was blocked for 447.4 ms (at most 450.8 ms): interrupts off by kworker/3:1[1234] in culprit_irqoff+0x4b < …".
+ */
+#define CAUSE_NAME_BYTES 200
+#define CALLERS_MAX 5
+#define BLOCKED_TEXT_BYTES (CAUSE_TEXT_BYTES + 128 + CALLERS_MAX * (CAUSE_NAME_BYTES + 3))
+size_t blocked_text(const struct nt_blocked *blocked, const struct dict *dict, char text[BLOCKED_TEXT_BYTES]);
+
+/*
  * Is the task of the record the one that is to blame? Interrupts that come in at the end of a task switch were kept away
  * by whoever ran before; who that was is not in the record.
  */

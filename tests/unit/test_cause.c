@@ -201,10 +201,43 @@ static void handlers(void **state)
 		    "more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up 3 times");
 }
 
+static void assert_line(const struct nt_blocked *b, const char *expected)
+{
+	char text[BLOCKED_TEXT_BYTES];
+	size_t length = blocked_text(b, dict, text);
+
+	assert_string_equal(text, expected);
+	assert_int_equal(length, strlen(text));
+}
+
+/* All that is known, in one line; who called the function is of interest, but not whence the system call came. */
+static void in_one_line(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "_raw_spin_unlock_irqrestore+0x3", "culprit+0x4b [mod]", "two+0x1",
+						      "three+0x1", "four+0x1", "five+0x1", "six+0x1"));
+
+	(void)state;
+	b.cpu = 3;
+	b.start_lo_ns = 1000000;
+	b.start_hi_ns = 4400000;
+	b.end_ns = 451800000;
+	assert_line(&b, "cpu 3 was blocked for 447.4 ms (at most 450.8 ms): interrupts off by worker[7] in culprit+0x4b [mod]"
+			" < two+0x1 < three+0x1 < four+0x1 < five+0x1");
+	b.start_lo_ns = b.start_hi_ns - 1;
+	b.frames[7] = 1;
+	b.frames[8] = 0;
+	assert_line(&b, "cpu 3 was blocked for 447.4 ms: interrupts off by worker[7] in culprit+0x4b [mod] < two+0x1 < ?");
+	b.flags |= NT_B_IDLE;
+	assert_line(&b, "cpu 3 was blocked for 447.4 ms: " UNKNOWN);
+	b = blocked(NT_CAUSE_LONG_IRQ, NULL);
+	b.end_ns = 1000000;
+	assert_line(&b, "cpu 0 was blocked for 1.0 ms: interrupt handler of irq 0 (worker)");
+}
+
 /* Recordings come from strangers. */
 static void hostile(void **state)
 {
-	char text[CAUSE_TEXT_BYTES], small[8];
+	char text[CAUSE_TEXT_BYTES], line[BLOCKED_TEXT_BYTES], small[8];
 	struct nt_blocked b;
 
 	(void)state;
@@ -218,6 +251,7 @@ static void hostile(void **state)
 		for (const char *c = text; *c; c++)
 			assert_in_range(*c, ' ', '~');
 		assert_non_null(cause_name(cause));
+		assert_true(blocked_text(&b, dict, line) < sizeof(line));
 	}
 }
 
@@ -226,7 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(interrupts_off), cmocka_unit_test(two_interrupts), cmocka_unit_test(task_switch),
 		cmocka_unit_test(the_cpu_did_not_run), cmocka_unit_test(registers_unknown),
-		cmocka_unit_test(softirqs_off), cmocka_unit_test(softirqs_on), cmocka_unit_test(settled), cmocka_unit_test(handlers),
+		cmocka_unit_test(softirqs_off), cmocka_unit_test(softirqs_on), cmocka_unit_test(settled), cmocka_unit_test(handlers), cmocka_unit_test(in_one_line),
 		cmocka_unit_test(hostile),
 	};
 
