@@ -159,4 +159,7 @@ u64 journey_took_ns(const struct journey *journey);
 /* The slowest span between two neighbouring events. False if there are fewer than two events. */
 bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns);
 
+/* It waited longer before its first event, or may have. */
+bool journey_slowest_before(const struct journey *journey);
+
 #endif

@@ -243,6 +243,15 @@ bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_s
 	return true;
 }
 
+bool journey_slowest_before(const struct journey *journey)
+{
+	u64 span_ns = 0;
+	size_t from;
+
+	journey_slowest(journey, &from, &span_ns);
+	return journey->before.blocked && journey->before.delay_ns > span_ns;
+}
+
 enum nt_stage journey_stage(const struct journey *journey, size_t at)
 {
 	enum nt_stage others = NT_STAGE_UNKNOWN;
