@@ -132,23 +132,47 @@ PART bool learn_reader(u32 tid)
 	return true;
 }
 
-static __always_inline void copy_reader(struct nt_anno_READ *read, u32 tid)
+/* Of its waits the one that took most of the time since then. */
+static __always_inline const struct nt_reader_wait *longest_wait(const struct nt_reader *reader, u64 since_ns)
+{
+	const struct nt_reader_wait *longest = NULL;
+	u64 most_ns = 0;
+	u32 i;
+
+#pragma unroll
+	for (i = 0; i < NT_READER_WAITS; i++) {
+		const struct nt_reader_wait *wait = &reader->waits[i];
+		u64 from_ns = wait->from_ns > since_ns ? wait->from_ns : since_ns;
+
+		if (i >= reader->n_waits || wait->to_ns <= from_ns || wait->to_ns - from_ns <= most_ns)
+			continue;
+		most_ns = wait->to_ns - from_ns;
+		longest = wait;
+	}
+	return longest;
+}
+
+static __always_inline void copy_reader(struct nt_anno_READ *read, u32 tid, u64 since_ns)
 {
 	const struct nt_reader *reader = bpf_map_lookup_elem(&readers, &tid);
+	const struct nt_reader_wait *wait;
 
 	if (!reader)
 		return;
 	read->woken_ns = reader->woken_ns;
-	read->wait_from_ns = reader->wait_from_ns;
-	read->wait_to_ns = reader->wait_to_ns;
-	read->before_ns = reader->before_ns;
 	read->state = reader->state;
-	read->before_pid = reader->before_pid;
-	__builtin_memcpy(read->before_comm, reader->before_comm, sizeof(read->before_comm));
+	wait = longest_wait(reader, since_ns);
+	if (!wait)
+		return;
+	read->wait_from_ns = wait->from_ns;
+	read->wait_to_ns = wait->to_ns;
+	read->before_ns = wait->before_ns;
+	read->before_pid = wait->before_pid;
+	__builtin_memcpy(read->before_comm, wait->before_comm, sizeof(read->before_comm));
 }
 
-/* Of the process that reads. */
-PART bool annotate_read(struct emit *given)
+/* Of the process that reads what was queued then. */
+PART bool annotate_read(struct emit *given, u64 since_ns)
 {
 	struct emit emit;
 	ANNOTATION_RECORD(READ, record) = RESERVE(record, READ, given, &emit);
@@ -161,7 +185,7 @@ PART bool annotate_read(struct emit *given)
 	read->pid = bpf_get_current_pid_tgid() >> 32;
 	read->tid = (u32)bpf_get_current_pid_tgid();
 	bpf_get_current_comm(read->comm, sizeof(read->comm));
-	copy_reader(read, read->tid);
+	copy_reader(read, read->tid, since_ns);
 	emit_commit(&emit, record);
 	return true;
 }

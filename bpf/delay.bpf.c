@@ -3,7 +3,7 @@
  * Observers of each CPU: times in which it did no network work, and who is to blame. What is noticed:
  *
  *   interrupts off   an hrtimer expires late, and there was no sign of life since it should have
- *   long interrupt   between the entry and the exit of its handler
+ *   long interrupt   between the entry and the exit of its handler, also of one that another CPU sent
  *   long timer       between the entry and the exit of an hrtimer's callback
  *   long softirq     between the entry and the exit of one that is not NET_RX
  *   softirqs off     between the first raise of NET_RX and its entry
@@ -22,6 +22,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define NET_RX_SOFTIRQ 3 /* include/linux/interrupt.h */
 #define HRTIMER_BASE_MONOTONIC 0
 #define HRTIMER_BASE_MONOTONIC_SOFT 4 /* from here on they expire in a softirq */
+#define READER_WAIT_MIN_NS 100000ull /* shorter waits explain none that is told */
 #define OPCODE_STI 0xfb
 #define OPCODE_POPF 0x9d
 
@@ -69,6 +70,11 @@ u64 net_rx_ns[NT_MAX_CPUS] = {};
 /* Registers that the interrupt under way has saved (set_irq_regs). */
 const volatile u64 address_of_irq_regs = 0;
 
+static __always_inline u64 later(u64 a, u64 b)
+{
+	return a > b ? a : b;
+}
+
 /* Interrupts were on a moment ago. Signs after a long silence do not hide it: several interrupts wait for its end. */
 static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
 {
@@ -85,8 +91,8 @@ static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum
 {
 	struct nt_blocked *record = bpf_ringbuf_reserve(&blockages, sizeof(*record), 0);
 
-	cpu->blocked_start_ns = start_lo_ns;
-	cpu->blocked_end_ns = end_ns;
+	cpu->blocked_start_ns = nt_blocked_since(cause, start_lo_ns, start_hi_ns);
+	cpu->blocked_end_ns = later(cpu->blocked_end_ns, end_ns);
 	cpu->told_ns += own_ns;
 	if (!record) {
 		cpu->lost++;
@@ -159,18 +165,23 @@ static __always_inline void look_at_interrupted(struct nt_blocked *record)
  */
 static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expires_ns, u64 now_ns)
 {
+	u64 alive_ns = cpu->alive_ns, end_ns = now_ns;
 	struct nt_blocked *record;
-	u64 alive_ns = cpu->alive_ns;
 
-	if ((s64)(now_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS || expires_ns <= cpu->blocked_end_ns)
+	if (expires_ns <= cpu->blocked_end_ns) {
+		if (expires_ns >= cpu->blocked_start_ns)
+			return;
+		end_ns = cpu->blocked_start_ns; /* what is told came upon the end of this */
+	}
+	if ((s64)(end_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS)
 		return;
 	if (alive_ns > expires_ns && now_ns - cpu->gap_to_ns < NT_BLOCKED_MIN_NS)
 		alive_ns = cpu->gap_from_ns;
-	if (alive_ns < cpu->blocked_end_ns)
+	if (end_ns == now_ns && alive_ns < cpu->blocked_end_ns)
 		alive_ns = cpu->blocked_end_ns;
 	if (!alive_ns || alive_ns > expires_ns)
 		return;
-	record = blocked_begin(cpu, NT_CAUSE_IRQS_OFF, alive_ns, expires_ns, now_ns, now_ns - alive_ns);
+	record = blocked_begin(cpu, NT_CAUSE_IRQS_OFF, alive_ns, expires_ns, end_ns, end_ns - alive_ns);
 	if (!record)
 		return;
 	blame_task(ctx, record);
@@ -270,6 +281,76 @@ SEC("raw_tp/irq_handler_exit") int cpu_irq_exit(u64 *ctx)
 	return 0;
 }
 
+/*
+ * What other CPUs have this one do (smp_call_function, irq_work), of which irq_handler_entry does not tell; nor does one come
+ * upon the other. The tracepoints are x86's.
+ */
+static __always_inline int begin_ipi(void)
+{
+	struct nt_cpu *cpu = cpu_here();
+
+	/* no sign of life: the higher vector comes first, and the timer behind them has to find that it is late */
+	if (cpu)
+		cpu->irq_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline void end_ipi(u16 vector, const char name[16])
+{
+	struct nt_cpu *cpu = cpu_here();
+	struct nt_blocked *record;
+
+	if (!cpu)
+		return;
+	record = took_long(cpu, NT_CAUSE_LONG_IRQ, cpu->irq_ns, cpu->told_ns, bpf_ktime_get_ns());
+	if (!record)
+		return;
+	record->number = vector;
+	record->flags |= NT_B_IPI;
+	__builtin_memcpy(record->comm, name, sizeof(record->comm));
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+SEC("raw_tp/call_function_entry") int cpu_ipi_all(void *ctx)
+{
+	(void)ctx;
+	return begin_ipi();
+}
+
+SEC("raw_tp/call_function_single_entry") int cpu_ipi_one(void *ctx)
+{
+	(void)ctx;
+	return begin_ipi();
+}
+
+SEC("raw_tp/irq_work_entry") int cpu_ipi_work(void *ctx)
+{
+	(void)ctx;
+	return begin_ipi();
+}
+
+/* Global: libbpf does not know where static ones are. */
+const char call_function[16] = "call_function", irq_work[16] = "irq_work";
+
+/* void call_function_exit(int vector) */
+SEC("raw_tp/call_function_exit") int cpu_ipi_all_end(u64 *ctx)
+{
+	end_ipi((u16)ctx[0], call_function);
+	return 0;
+}
+
+SEC("raw_tp/call_function_single_exit") int cpu_ipi_one_end(u64 *ctx)
+{
+	end_ipi((u16)ctx[0], call_function);
+	return 0;
+}
+
+SEC("raw_tp/irq_work_exit") int cpu_ipi_work_end(u64 *ctx)
+{
+	end_ipi((u16)ctx[0], irq_work);
+	return 0;
+}
+
 SEC("raw_tp/softirq_raise") int cpu_softirq_raise(u64 *ctx)
 {
 	struct nt_cpu *cpu;
@@ -284,11 +365,6 @@ SEC("raw_tp/softirq_raise") int cpu_softirq_raise(u64 *ctx)
 	cpu->raised_on_ns = cpu->softirqs_on_ns;
 	cpu->raised_on_told_ns = cpu->softirqs_on_told_ns;
 	return 0;
-}
-
-static __always_inline u64 later(u64 a, u64 b)
-{
-	return a > b ? a : b;
 }
 
 /* Something was ready to run since then, and others ran: which of them did for longest, if that is more than *longest_ns. */
@@ -470,7 +546,7 @@ SEC("raw_tp/sched_waking") int cpu_waking(u64 *ctx)
 	if (!reader)
 		return 0;
 	reader->woken_ns = reader->ready_ns = bpf_ktime_get_ns();
-	reader->wait_from_ns = reader->wait_to_ns = 0;
+	reader->n_waits = 0;
 	return 0;
 }
 
@@ -498,22 +574,22 @@ static __always_inline void reader_off(struct task_struct *task, struct nt_cpu *
 }
 
 /* The poll that begins now had to wait for whoever ran instead; what others of a NIC's threads waited meanwhile is told already. */
-static __always_inline void late_thread(struct nt_cpu *cpu, const struct nt_reader *reader, u64 now_ns)
+static __always_inline void late_thread(struct nt_cpu *cpu, u64 ready_ns, const struct nt_reader_wait *wait, u64 now_ns)
 {
-	u64 start_ns = later(reader->ready_ns, cpu->threads_told_ns), longest_ns = 0;
+	u64 start_ns = later(ready_ns, cpu->threads_told_ns), longest_ns = 0;
 	u64 own_ns = now_ns - later(start_ns, cpu->blocked_end_ns);
 	struct nt_blocked *record;
 
-	cpu->thread_raised_ns = reader->ready_ns;
-	if (own_ns < NT_BLOCKED_MIN_NS)
+	cpu->thread_raised_ns = ready_ns;
+	if (!wait || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return;
 	record = blocked_begin(cpu, NT_CAUSE_NAPI_THREAD_STARVED, start_ns, start_ns, now_ns, own_ns);
 	cpu->threads_told_ns = now_ns;
 	if (!record)
 		return;
-	record->pid = reader->before_pid;
-	__builtin_memcpy(record->comm, reader->before_comm, sizeof(record->comm));
-	if (start_ns != reader->ready_ns)
+	record->pid = wait->before_pid;
+	__builtin_memcpy(record->comm, wait->before_comm, sizeof(record->comm));
+	if (start_ns != ready_ns)
 		blame_run(cpu, start_ns, &longest_ns, &record->pid, record->comm);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
@@ -534,24 +610,60 @@ static __always_inline void note_run(struct nt_cpu *cpu, struct task_struct *tas
 	bpf_probe_read_kernel(run->comm, sizeof(run->comm), task->comm);
 }
 
+static __always_inline u64 length_of(const struct nt_reader_wait *wait)
+{
+	return wait->to_ns - wait->from_ns;
+}
+
+/*
+ * Room for a wait of that length. Whatever time ends now, the longest wait in it is among those that are kept: they grow
+ * shorter towards now.
+ */
+static __always_inline struct nt_reader_wait *new_wait(struct nt_reader *reader, u64 length_ns)
+{
+	u32 n = reader->n_waits, i;
+
+#pragma unroll
+	for (i = 0; i < NT_READER_WAITS; i++)
+		if (n && length_of(&reader->waits[(n - 1) % NT_READER_WAITS]) <= length_ns)
+			n--;
+	if (n >= NT_READER_WAITS) {
+#pragma unroll
+		for (i = 1; i < NT_READER_WAITS; i++)
+			reader->waits[i - 1] = reader->waits[i];
+		n = NT_READER_WAITS - 1;
+	}
+	reader->n_waits = n + 1;
+	barrier_var(n); /* the compiler knows it, the verifier does not */
+	return &reader->waits[n % NT_READER_WAITS];
+}
+
+static __always_inline void note_wait(struct nt_reader_wait *wait, struct task_struct *before, struct nt_cpu *cpu, u64 ready_ns,
+				      u64 now_ns)
+{
+	wait->from_ns = ready_ns;
+	wait->to_ns = now_ns;
+	wait->before_ns = now_ns - later(ready_ns, cpu->task_on_ns);
+	wait->before_pid = READ(before, tgid);
+	bpf_probe_read_kernel(wait->before_comm, sizeof(wait->before_comm), before->comm);
+	blame_run(cpu, ready_ns, &wait->before_ns, &wait->before_pid, wait->before_comm);
+}
+
 static __always_inline void reader_on(struct task_struct *task, struct task_struct *before, struct nt_cpu *cpu, u64 now_ns)
 {
 	struct nt_reader *reader = reader_of(task);
+	struct nt_reader_wait *wait = NULL;
 	u64 ready_ns;
 
 	if (!reader || !reader->ready_ns)
 		return;
 	ready_ns = reader->ready_ns;
-	if (now_ns - ready_ns <= reader->wait_to_ns - reader->wait_from_ns)
-		return;
-	reader->wait_from_ns = ready_ns;
-	reader->wait_to_ns = now_ns;
-	reader->before_ns = now_ns - later(ready_ns, cpu->task_on_ns);
-	reader->before_pid = READ(before, tgid);
-	bpf_probe_read_kernel(reader->before_comm, sizeof(reader->before_comm), before->comm);
-	blame_run(cpu, ready_ns, &reader->before_ns, &reader->before_pid, reader->before_comm);
+	if ((s64)(now_ns - ready_ns) >= (s64)READER_WAIT_MIN_NS) {
+		wait = new_wait(reader, now_ns - ready_ns);
+		note_wait(wait, before, cpu, ready_ns, now_ns);
+	}
 	if (reader->is_napi)
-		late_thread(cpu, reader, now_ns);
+		late_thread(cpu, ready_ns, wait, now_ns);
 }
 
 /* void sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state since 5.18) */

@@ -297,7 +297,7 @@ static __always_inline void tell_arrival(struct hit *hit, struct emit *emit, str
 static __always_inline void tell_reader(struct hit *hit, struct emit *emit)
 {
 	learn_reader((u32)bpf_get_current_pid_tgid());
-	if (hit->late && !annotate_read(emit))
+	if (hit->late && !annotate_read(emit, hit->t ? hit->t->last_ns : 0))
 		hit->lost = true;
 }
 

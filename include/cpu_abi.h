@@ -31,18 +31,26 @@ struct nt_timer_run {
 	u64 told_ns; /* of the CPU at that moment */
 };
 
+#define NT_READER_WAITS 4 /* a power of two */
+
+/* A time in which a task was ready to run and did not. */
+struct nt_reader_wait {
+	u64 from_ns, to_ns;
+	u64 before_ns; /* of which another had its CPU for so long, longer than others */
+	u32 before_pid;
+	u32 reserved;
+	char before_comm[16];
+};
+
 /* A task that packets wake: it reads sockets, or polls a NIC. */
 struct nt_reader {
 	u64 woken_ns;
-	u64 ready_ns;	  /* since then it was, or is, ready to run */
-	u64 wait_from_ns; /* since it was woken, the longest time in which it was ready and did not */
-	u64 wait_to_ns;
-	u64 before_ns;	  /* of which another had its CPU for so long, longer than others */
-	u32 before_pid;
+	u64 ready_ns; /* since then it was, or is, ready to run */
 	u32 state; /* in which it slept */
 	u32 is_napi; /* a kernel thread that polls (threaded NAPI, since 5.12) */
+	u32 n_waits; /* since it was woken, each shorter than the one before: a longer one makes them of no interest */
 	u32 reserved;
-	char before_comm[16];
+	struct nt_reader_wait waits[NT_READER_WAITS];
 };
 
 #define NT_READERS_MAX 1024
@@ -52,7 +60,7 @@ struct nt_cpu {
 	u64 alive_ns;	 /* last sign that interrupts were on */
 	u64 gap_from_ns; /* the last long silence between two signs */
 	u64 gap_to_ns;
-	u64 blocked_start_ns; /* of the last blockage that was told, at the earliest */
+	u64 blocked_start_ns; /* of the last blockage that was told, as far as it is known (nt_blocked_since) */
 	u64 blocked_end_ns;
 	u64 told_ns;	    /* length of all that were told */
 	u64 irq_ns;	    /* start of the hard interrupt handler under way */

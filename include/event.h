@@ -91,7 +91,7 @@ struct nt_annotation {
 enum nt_cause {
 	NT_CAUSE_UNKNOWN = 0,
 	NT_CAUSE_IRQS_OFF,	    /* a task had interrupts off */
-	NT_CAUSE_LONG_IRQ,	    /* a hard interrupt handler ran */
+	NT_CAUSE_LONG_IRQ,	    /* a hard interrupt's handler ran, or an IPI's */
 	NT_CAUSE_LONG_TIMER,	    /* a timer's callback ran in its interrupt */
 	NT_CAUSE_SOFTIRQS_OFF,	    /* interrupts were taken, but a task had softirqs off */
 	NT_CAUSE_LONG_SOFTIRQ,	    /* another softirq ran */
@@ -118,6 +118,8 @@ enum nt_cause {
 #define NT_B_REGS 0x2	 /* what the interrupt came upon is known: */
 #define NT_B_USER 0x4	 /* a user's code */
 #define NT_B_ENABLED 0x8 /* or the instruction after one that switches interrupts on */
+#define NT_B_IPI 0x20	 /* the interrupt came from another CPU: the number is its vector's */
+#define NT_B_PENDING 0x10 /* userspace's: interrupts were taken, and NET_RX was raised */
 
 /*
  * A time in which a CPU did no network work. Bounds, because it is noticed by what it made late: it began between
@@ -139,6 +141,15 @@ struct nt_blocked {
 	char comm[16];	/* of the task, or the interrupt's name */
 	u64 frames[NT_BLOCKED_FRAMES]; /* innermost first, those of the tracer and of the interrupt among them; 0 ends them */
 };
+
+/*
+ * Since when who came to the CPU had to wait for certain. When the first packets that NET_RX left behind came is known least,
+ * but all the while it was at work.
+ */
+static inline u64 nt_blocked_since(unsigned int cause, u64 start_lo_ns, u64 start_hi_ns)
+{
+	return cause == NT_CAUSE_NAPI_BUDGET ? start_lo_ns : start_hi_ns;
+}
 
 /*
  * A CPU that takes network work and has not ticked since then; who is on it meanwhile. Told once, while it lasts: it may be

@@ -165,7 +165,7 @@ int attribution_add(struct attribution *attribution, const struct nt_event *reco
 		err = tell_over(attribution, blockage);
 		memset(blockage, 0, sizeof(*blockage));
 		memcpy(&blockage->blocked, blocked, sizeof(*blocked));
-		blockage->blocked.cause = (u16)cause_of(blocked, attribution->dict);
+		cause_settle(&blockage->blocked, attribution->dict);
 		find_pause(attribution, &blockage->blocked);
 	}
 	attribution->next = (attribution->next + 1) % BLOCKAGES;
@@ -185,15 +185,31 @@ static u64 overlap(u64 from, u64 to, u64 start, u64 end)
 	return last > first ? last - first : 0;
 }
 
+/* Since when a CPU was blocked: at the earliest, at the latest, and with whatever kept it known to have been at work. */
+enum measure { MOST, LEAST, PROVEN, MEASURES };
+
+static u64 start_of(const struct nt_blocked *blocked, enum measure measure)
+{
+	switch (measure) {
+	case LEAST:
+		return blocked->start_hi_ns;
+	case PROVEN:
+		return nt_blocked_since(blocked->cause, blocked->start_lo_ns, blocked->start_hi_ns);
+	default:
+		return blocked->start_lo_ns;
+	}
+}
+
 /* A wait of a packet for a CPU, and the blockages found in it. */
 struct wait {
 	u64 from_ns, to_ns;
 	u64 least_end_ns; /* a blockage that ended before has nothing to do with it */
 	u64 raised_ns; /* of the softirq that served it; 0: it waited in the stack */
 	u32 cpu;
-	u64 low_ns, high_ns;   /* of the overlaps together */
-	u64 low_to_ns, high_to_ns; /* what is after is counted by now: blockages overlap each other */
-	struct blockage *main; /* the one that overlaps most by itself */
+	u64 ns[MEASURES];    /* of the overlaps together */
+	u64 until_ns[MEASURES]; /* what is after is counted by now: blockages overlap each other */
+	struct blockage *main; /* the one that overlaps most by itself, as far as that is proven */
+	u64 main_ns[2];	       /* so much: proven, and at most */
 };
 
 static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
@@ -210,36 +226,54 @@ static u64 end_for(const struct wait *wait, const struct nt_blocked *blocked)
 	return catches_up && blocked->end_ns < wait->to_ns ? wait->to_ns : blocked->end_ns;
 }
 
-/* Is it a part of another, as an interrupt is of the softirq that it came upon? Its time counts once. */
-static bool is_inner(const struct attribution *attribution, const struct wait *wait, const struct nt_blocked *inner)
+/* Is it a part of another, as an interrupt is of the softirq that it came upon? Its time counts once, as does that of equals. */
+static bool is_inner(const struct attribution *attribution, const struct wait *wait, const struct nt_blocked *inner,
+		     enum measure measure)
 {
+	u64 start_ns = start_of(inner, measure);
+
 	for (size_t i = 0; i < attribution->n; i++) {
 		const struct nt_blocked *outer = &attribution->blockages[i].blocked;
 
-		if (outer != inner && is_met(wait, outer) && outer->start_lo_ns <= inner->start_lo_ns &&
-		    outer->end_ns >= inner->end_ns)
+		if (outer == inner || !is_met(wait, outer) || start_of(outer, measure) > start_ns || outer->end_ns < inner->end_ns)
+			continue;
+		if (start_of(outer, measure) < start_ns || outer->end_ns > inner->end_ns || outer < inner)
 			return true;
 	}
 	return false;
 }
 
 /* The latest come first. */
-static void add_overlap(struct wait *wait, const struct nt_blocked *blocked)
+static void add_overlap(struct wait *wait, const struct nt_blocked *blocked, enum measure measure)
 {
-	u64 end_ns = end_for(wait, blocked);
+	u64 start_ns = start_of(blocked, measure);
 
-	wait->high_ns += overlap(wait->from_ns, wait->high_to_ns, blocked->start_lo_ns, end_ns);
-	wait->low_ns += overlap(wait->from_ns, wait->low_to_ns, blocked->start_hi_ns, end_ns);
-	wait->high_to_ns = least_of(wait->high_to_ns, blocked->start_lo_ns);
-	wait->low_to_ns = least_of(wait->low_to_ns, blocked->start_hi_ns);
+	wait->ns[measure] += overlap(wait->from_ns, wait->until_ns[measure], start_ns, end_for(wait, blocked));
+	wait->until_ns[measure] = least_of(wait->until_ns[measure], start_ns);
+}
+
+static u64 own_overlap(const struct wait *wait, const struct nt_blocked *blocked, enum measure measure)
+{
+	return least_of(overlap(wait->from_ns, wait->to_ns, start_of(blocked, measure), blocked->end_ns), blocked->own_ns);
+}
+
+/* What is known to have blocked the CPU is to blame rather than what may have done so for longer. */
+static void find_main(struct wait *wait, struct blockage *blockage)
+{
+	u64 proven_ns = own_overlap(wait, &blockage->blocked, PROVEN), most_ns = own_overlap(wait, &blockage->blocked, MOST);
+
+	if (proven_ns < wait->main_ns[0] || (proven_ns == wait->main_ns[0] && most_ns <= wait->main_ns[1]))
+		return;
+	wait->main = blockage;
+	wait->main_ns[0] = proven_ns;
+	wait->main_ns[1] = most_ns;
 }
 
 /* The latest first: one that is met leads to those that it lies upon. */
 static void find_blockages(struct attribution *attribution, struct wait *wait)
 {
-	u64 most_ns = 0, own_ns;
-
-	wait->low_to_ns = wait->high_to_ns = wait->to_ns;
+	for (unsigned int measure = 0; measure < MEASURES; measure++)
+		wait->until_ns[measure] = wait->to_ns;
 	for (size_t back = 1; back <= attribution->n; back++) {
 		struct blockage *blockage = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES];
 		const struct nt_blocked *blocked = &blockage->blocked;
@@ -250,15 +284,10 @@ static void find_blockages(struct attribution *attribution, struct wait *wait)
 			continue;
 		if (blocked->start_lo_ns < wait->least_end_ns)
 			wait->least_end_ns = blocked->start_lo_ns;
-		own_ns = overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, blocked->end_ns);
-		if (!is_inner(attribution, wait, blocked))
-			add_overlap(wait, blocked);
-		if (own_ns > blocked->own_ns)
-			own_ns = blocked->own_ns;
-		if (own_ns > most_ns) {
-			most_ns = own_ns;
-			wait->main = blockage;
-		}
+		for (unsigned int measure = 0; measure < MEASURES; measure++)
+			if (!is_inner(attribution, wait, blocked, (enum measure)measure))
+				add_overlap(wait, blocked, (enum measure)measure);
+		find_main(wait, blockage);
 	}
 }
 
@@ -291,16 +320,18 @@ static bool was_received(const struct journey *journey)
  */
 static void bound_before(const struct wait *wait, const struct transit_excess *excess, struct journey_delay *delay)
 {
-	*delay = (struct journey_delay){.delay_ns = wait->high_ns, .high_ns = wait->high_ns, .upper = !excess};
+	u64 most_ns = wait->ns[MOST];
+
+	*delay = (struct journey_delay){.delay_ns = most_ns, .high_ns = most_ns, .proven_ns = wait->ns[PROVEN], .upper = !excess};
 	if (!excess)
 		return; /* it may have come at the very end */
-	if (excess->likely_ns > wait->high_ns) {
-		delay->low_ns = least_of(wait->low_ns, excess->least_ns);
+	if (excess->likely_ns > most_ns) {
+		delay->low_ns = least_of(wait->ns[LEAST], excess->least_ns);
 		return;
 	}
 	delay->delay_ns = excess->likely_ns;
 	delay->low_ns = excess->least_ns;
-	if (excess->most_ns < wait->high_ns)
+	if (excess->most_ns < most_ns)
 		delay->high_ns = excess->most_ns;
 }
 
@@ -320,17 +351,25 @@ static void judge_before(struct attribution *attribution, struct journey *journe
 	wait.raised_ns = arrival->raised_ns;
 	wait.least_end_ns = arrival->raised_ns > NT_ARRIVAL_SLACK_NS ? arrival->raised_ns - NT_ARRIVAL_SLACK_NS : 0;
 	find_blockages(attribution, &wait);
-	if (wait.high_ns < NT_BLOCKED_MIN_NS || !wait.main)
+	if (wait.ns[MOST] < NT_BLOCKED_MIN_NS || !wait.main)
 		return;
 	bound_before(&wait, known ? &excess : NULL, &journey->before);
-	if (journey->before.delay_ns < NT_BLOCKED_MIN_NS) {
+	if ((known ? journey->before.delay_ns : wait.ns[PROVEN]) < NT_BLOCKED_MIN_NS) {
 		journey->before = (struct journey_delay){0};
 		return;
 	}
 	blame(&wait, &journey->before);
 }
 
-/* What a packet waited for has caused the wait, unless the CPU could not have served it for the greater part. */
+/*
+ * When a blockage began is known within bounds that may be far apart. What a packet waited for has caused the wait, unless
+ * the CPU is known not to have been able to serve it for the greater part; and nothing is blamed for what it may have done.
+ */
+static bool is_blocked(const struct wait *wait, u64 waited_ns)
+{
+	return wait->main && wait->ns[PROVEN] >= NT_BLOCKED_MIN_NS && wait->ns[PROVEN] >= waited_ns / 2;
+}
+
 static void judge_span(struct attribution *attribution, struct journey *journey, size_t at)
 {
 	const struct journey_event *event = &journey->events[at];
@@ -340,12 +379,12 @@ static void judge_span(struct attribution *attribution, struct journey *journey,
 
 	if (attribution->n && event->ts_ns - event[-1].ts_ns >= NT_BLOCKED_MIN_NS)
 		find_blockages(attribution, &wait);
-	if (wait.high_ns < NT_BLOCKED_MIN_NS || !wait.main || (waited && wait.high_ns < delay->delay_ns / 2)) {
+	if (!is_blocked(&wait, waited ? delay->delay_ns : 0)) {
 		journey->n_delays += waited;
 		return;
 	}
-	*delay = (struct journey_delay){.delay_ns = wait.high_ns, .low_ns = wait.low_ns, .high_ns = wait.high_ns,
-					.from = at - 1, .event = at};
+	*delay = (struct journey_delay){.delay_ns = wait.ns[MOST], .low_ns = wait.ns[LEAST], .high_ns = wait.ns[MOST],
+					.proven_ns = wait.ns[PROVEN], .from = at - 1, .event = at};
 	journey->n_delays++;
 	blame(&wait, delay);
 }

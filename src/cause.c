@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "cause.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "annotation.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define NAME_BYTES 200
 #define WHO_BYTES 120
+#define BH_ENABLE "__local_bh_enable_ip"
 
 const char *cause_name(unsigned int cause)
 {
@@ -59,7 +60,7 @@ static bool begins_with_one_of(const char *name, size_t length, const char *cons
 static bool is_entry(const char *name, size_t length)
 {
 	static const char *const entries[] = {"asm_sysvec_", "asm_common_interrupt", "apic_timer_interrupt",
-					      "__local_bh_enable_ip", "el1_irq", "el1h_64_irq", "el0_irq"};
+					      BH_ENABLE, "el1_irq", "el1h_64_irq", "el0_irq"};
 
 	return begins_with_one_of(name, length, entries, ARRAY_SIZE(entries));
 }
@@ -74,11 +75,14 @@ static bool lets_come(const char *name, size_t length)
 	return begins_with_one_of(name, length, words, ARRAY_SIZE(words));
 }
 
-/* A softirq that ran between two interrupts, and the first of them: what is beneath that was kept from both. */
+/*
+ * A softirq that ran between two interrupts, and the first of them: what is beneath that was kept from both. 5.10 calls
+ * __do_softirq by the name of its section.
+ */
 static bool is_between(const char *name, size_t length)
 {
-	static const char *const words[] = {"__do_softirq", "handle_softirqs", "do_softirq_own_stack", "irq_exit",
-					    "__irq_exit", "sysvec_", "__sysvec_", "common_interrupt",
+	static const char *const words[] = {"__do_softirq", "__softirqentry_text_start", "handle_softirqs", "do_softirq_own_stack",
+					    "irq_exit", "__irq_exit", "sysvec_", "__sysvec_", "common_interrupt",
 					    "__common_interrupt", "asm_call_", "run_ksoftirqd"};
 
 	return begins_with_one_of(name, length, words, ARRAY_SIZE(words));
@@ -146,9 +150,25 @@ static bool is_innocent(const struct nt_blocked *blocked, const struct dict *dic
 	return is_brief(name, length) || ((blocked->flags & NT_B_REGS) && !(blocked->flags & NT_B_ENABLED));
 }
 
+/*
+ * Softirqs that a task has off are served where it has them on again: in __local_bh_enable_ip. What is served at the exit of
+ * an interrupt, or in ksoftirqd, was kept off by nobody who is on the stack: the interrupt would have left it to the task.
+ */
+static bool is_served_at_once(const struct nt_blocked *blocked, const struct dict *dict)
+{
+	const char *name;
+	size_t length;
+
+	for (size_t i = 0; i < NT_BLOCKED_FRAMES && blocked->frames[i]; i++) {
+		name = function_at(dict, blocked->frames[i], &length);
+		if (is_entry(name, length))
+			return length == strlen(BH_ENABLE) && !strncmp(name, BH_ENABLE, length);
+	}
+	return false;
+}
+
 enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict)
 {
-
 	if (blocked->cause >= NT_CAUSE_COUNT)
 		return NT_CAUSE_UNKNOWN;
 	if (blocked->cause != NT_CAUSE_IRQS_OFF && blocked->cause != NT_CAUSE_SOFTIRQS_OFF)
@@ -158,7 +178,22 @@ enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict
 		return NT_CAUSE_UNKNOWN;
 	if (blocked->cause == NT_CAUSE_IRQS_OFF && is_innocent(blocked, dict))
 		return NT_CAUSE_UNKNOWN;
+	if (blocked->cause == NT_CAUSE_SOFTIRQS_OFF && !is_served_at_once(blocked, dict))
+		return NT_CAUSE_UNKNOWN;
 	return (enum nt_cause)blocked->cause;
+}
+
+void cause_settle(struct nt_blocked *blocked, const struct dict *dict)
+{
+	enum nt_cause cause = cause_of(blocked, dict);
+
+	if (blocked->cause == NT_CAUSE_SOFTIRQS_OFF && cause == NT_CAUSE_UNKNOWN) {
+		blocked->flags |= NT_B_PENDING;
+		blocked->start_lo_ns = blocked->start_hi_ns; /* before nothing was late */
+		if (blocked->own_ns > blocked->end_ns - blocked->start_lo_ns)
+			blocked->own_ns = blocked->end_ns - blocked->start_lo_ns;
+	}
+	blocked->cause = (u16)cause;
 }
 
 static const char *softirq_name(unsigned int vector)
@@ -194,8 +229,10 @@ static void who_text(const struct nt_blocked *blocked, const struct dict *dict, 
 	annotation_plain_text(comm, plain, sizeof(plain));
 	if (!cause_is_task_known(blocked, dict))
 		snprintf(text, WHO_BYTES, "the task that ran before %s[%u]", plain, blocked->pid);
+	else if (blocked->cause == NT_CAUSE_LONG_IRQ && (blocked->flags & NT_B_IPI))
+		snprintf(text, WHO_BYTES, "IPI %s", plain);
 	else if (blocked->cause == NT_CAUSE_LONG_IRQ)
-		snprintf(text, WHO_BYTES, "%u (%s)", blocked->number, plain);
+		snprintf(text, WHO_BYTES, "irq %u (%s)", blocked->number, plain);
 	else if (blocked->cause == NT_CAUSE_IRQS_OFF && blocked->softirq)
 		snprintf(text, WHO_BYTES, "softirq %s", softirq_name(blocked->softirq - 1u));
 	else if (blocked->cause == NT_CAUSE_IRQS_OFF || blocked->cause == NT_CAUSE_SOFTIRQS_OFF ||
@@ -228,9 +265,17 @@ static bool function_text(const struct nt_blocked *blocked, const struct dict *d
 	return true;
 }
 
+static int unknown_text(const struct nt_blocked *blocked, char *text, size_t size)
+{
+	bool pending = (blocked->flags & NT_B_PENDING) || blocked->cause == NT_CAUSE_SOFTIRQS_OFF;
+
+	return snprintf(text, size, "unknown: %s, and nobody is seen who kept %s off (host, firmware or hardware?)",
+			pending ? "the softirq NET_RX was served late" : "the CPU took no interrupts", pending ? "it" : "them");
+}
+
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size)
 {
-	char who[WHO_BYTES], function[NAME_BYTES];
+	char who[WHO_BYTES], function[CAUSE_NAME_BYTES];
 	bool known = function_text(blocked, dict, function, sizeof(function));
 	const char *in = known ? " in " : "";
 	int length = 0;
@@ -246,7 +291,7 @@ size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, cha
 		length = snprintf(text, size, "softirqs off by %s%s%s", who, in, function);
 		break;
 	case NT_CAUSE_LONG_IRQ:
-		length = snprintf(text, size, "interrupt handler of irq %s%s%s", who, in, function);
+		length = snprintf(text, size, "interrupt handler of %s%s%s", who, in, function);
 		break;
 	case NT_CAUSE_LONG_TIMER:
 		length = snprintf(text, size, "timer callback %s", known ? function : "(unknown)");
@@ -268,7 +313,42 @@ size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, cha
 		length = snprintf(text, size, "the host stood still");
 		break;
 	default:
-		length = snprintf(text, size, "unknown: the CPU did not run (host, firmware or hardware)");
+		length = unknown_text(blocked, text, size);
 	}
 	return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}
+
+/* Who called the function that is to blame. Of what is unknown the stack is a bystander's. */
+static size_t add_callers(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size, size_t used)
+{
+	char name[CAUSE_NAME_BYTES];
+	const char *known;
+	const u64 *frames;
+	size_t n;
+
+	if (cause_of(blocked, dict) == NT_CAUSE_UNKNOWN || blocked->function)
+		return used;
+	frames = cause_frames(blocked, dict, &n);
+	for (size_t i = 1; i < n && i < CALLERS_MAX; i++) {
+		known = dict ? dict_get(dict, DICT_SYMBOL, frames[i]) : NULL;
+		if (known)
+			annotation_plain_text(known, name, sizeof(name));
+		used += (size_t)snprintf(text + used, size - used, " < %s", known ? name : "?");
+	}
+	return used;
+}
+
+size_t blocked_text(const struct nt_blocked *blocked, const struct dict *dict, char text[BLOCKED_TEXT_BYTES])
+{
+	u64 least = (blocked->end_ns - blocked->start_hi_ns) / 100000, most = (blocked->end_ns - blocked->start_lo_ns) / 100000;
+	size_t used;
+
+	used = (size_t)snprintf(text, BLOCKED_TEXT_BYTES, "cpu %u was blocked for %" PRIu64 ".%" PRIu64 " ms", blocked->cpu,
+				least / 10, least % 10);
+	if (most != least)
+		used += (size_t)snprintf(text + used, BLOCKED_TEXT_BYTES - used, " (at most %" PRIu64 ".%" PRIu64 " ms)", most / 10,
+					 most % 10);
+	used += (size_t)snprintf(text + used, BLOCKED_TEXT_BYTES - used, ": ");
+	used += cause_text(blocked, dict, text + used, BLOCKED_TEXT_BYTES - used);
+	return add_callers(blocked, dict, text, BLOCKED_TEXT_BYTES, used);
 }

@@ -14,9 +14,12 @@ const char *cause_name(unsigned int cause);
 
 /*
  * The cause as the stack and the task tell it, which the kernel side cannot: a CPU that was idle, or ran a user's
- * code, did not have its interrupts off.
+ * code, did not have its interrupts off; and a task at whose interruption softirqs are served did not have those off.
  */
 enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict);
+
+/* Make of the record what cause_of() says. */
+void cause_settle(struct nt_blocked *blocked, const struct dict *dict);
 
 /*
  * The frames of who is to blame, innermost first: those beneath the interrupt or the softirq, without the
@@ -30,6 +33,15 @@ const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dic
  */
 #define CAUSE_TEXT_BYTES 352
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size);
+
+/*
+ * The same in one line, with the CPU, how long it lasted at least and at most, and the callers of the function:
+ * "cpu 3 was blocked for 447.4 ms (at most 450.8 ms): interrupts off by kworker/3:1[1234] in culprit_irqoff+0x4b < …".
+ */
+#define CAUSE_NAME_BYTES 200
+#define CALLERS_MAX 5
+#define BLOCKED_TEXT_BYTES (CAUSE_TEXT_BYTES + 128 + CALLERS_MAX * (CAUSE_NAME_BYTES + 3))
+size_t blocked_text(const struct nt_blocked *blocked, const struct dict *dict, char text[BLOCKED_TEXT_BYTES]);
 
 /*
  * Is the task of the record the one that is to blame? Interrupts that come in at the end of a task switch were kept away

@@ -70,6 +70,7 @@ struct journey_member {
 struct journey_delay {
 	u64 delay_ns; /* with its bounds */
 	u64 low_ns, high_ns;
+	u64 proven_ns; /* for so much of its wait the CPU is known to have been blocked */
 	bool upper; /* it is the most that it can have been */
 	enum nt_cause cause;
 	u32 cpu;
@@ -157,5 +158,8 @@ u64 journey_took_ns(const struct journey *journey);
 
 /* The slowest span between two neighbouring events. False if there are fewer than two events. */
 bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns);
+
+/* It waited longer before its first event, or may have. */
+bool journey_slowest_before(const struct journey *journey);
 
 #endif

@@ -217,7 +217,10 @@ void journey_settle(struct journey *journey, const struct nt_anno_DROP *const dr
 
 u64 journey_took_ns(const struct journey *journey)
 {
-	return journey->before.delay_ns + (journey->end_ns - journey->start_ns);
+	const struct journey_delay *before = &journey->before;
+	u64 before_ns = before->upper && before->proven_ns < before->delay_ns ? before->proven_ns : before->delay_ns;
+
+	return before_ns + (journey->end_ns - journey->start_ns);
 }
 
 bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_span_ns)
@@ -238,6 +241,15 @@ bool journey_slowest(const struct journey *journey, size_t *ret_from, u64 *ret_s
 	*ret_from = from;
 	*ret_span_ns = slowest;
 	return true;
+}
+
+bool journey_slowest_before(const struct journey *journey)
+{
+	u64 span_ns = 0;
+	size_t from;
+
+	journey_slowest(journey, &from, &span_ns);
+	return journey->before.blocked && journey->before.delay_ns > span_ns;
 }
 
 enum nt_stage journey_stage(const struct journey *journey, size_t at)

@@ -108,7 +108,8 @@ void latency_add_journey(struct latency *latency, const struct journey *journey)
 		if (!came_before(journey, i))
 			add_stays(latency, way, journey, journey->members[i].skb);
 	if (journey->before.blocked)
-		histogram_add(&latency->histograms[way][NT_LATENCY_BEFORE], journey->before.high_ns);
+		histogram_add(&latency->histograms[way][NT_LATENCY_BEFORE],
+			      journey->before.upper ? journey->before.proven_ns : journey->before.high_ns);
 	if (!journey->incomplete)
 		histogram_add(&latency->histograms[way][NT_LATENCY_WHOLE], journey->end_ns - journey->start_ns);
 }

@@ -73,6 +73,12 @@ int observers_ring_fd(const struct observers *observers)
 	return bpf_map__fd(observers->skel->maps.blockages);
 }
 
+/* Not every machine tells of its IPIs. */
+static bool is_optional(const struct bpf_program *program)
+{
+	return !strncmp(bpf_program__name(program), "cpu_ipi_", strlen("cpu_ipi_"));
+}
+
 int observers_attach(struct observers *observers, observers_link_fn on_link, void *user)
 {
 	struct bpf_program *program;
@@ -84,6 +90,8 @@ int observers_attach(struct observers *observers, observers_link_fn on_link, voi
 			continue;
 		link = bpf_program__attach(program);
 		err = link ? on_link(user, link) : -errno;
+		if (err == -ENOENT && is_optional(program))
+			err = 0;
 		if (err)
 			break;
 	}

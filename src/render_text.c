@@ -381,7 +381,7 @@ static void put_events(struct text *text, const struct journey *journey)
 	u64 span_ns;
 	u32 netns = 0;
 
-	if (text->env->color && journey_slowest(journey, &slowest, &span_ns) && span_ns)
+	if (text->env->color && !journey_slowest_before(journey) && journey_slowest(journey, &slowest, &span_ns) && span_ns)
 		slowest++;
 	for (size_t i = 0; i < journey->n_events; i++) {
 		if (!i || events[i].flow != events[i - 1].flow)
@@ -393,17 +393,10 @@ static void put_events(struct text *text, const struct journey *journey)
 	}
 }
 
-static void put_slowest(struct text *text, const struct journey *journey)
+static void put_slowest_span(struct text *text, const struct journey *journey, size_t from, u64 span_ns)
 {
-	const char *from_stage, *to_stage;
-	size_t from;
-	u64 span_ns;
+	const char *from_stage = stage_name(journey_stage(journey, from)), *to_stage = stage_name(journey_stage(journey, from + 1));
 
-	if (!journey_slowest(journey, &from, &span_ns))
-		return;
-	from_stage = stage_name(journey_stage(journey, from));
-	to_stage = stage_name(journey_stage(journey, from + 1));
-	out_literal(text->out, ", slowest: ");
 	if (!strcmp(from_stage, to_stage))
 		out_literal(text->out, "within ");
 	out_string(text->out, from_stage);
@@ -413,6 +406,25 @@ static void put_slowest(struct text *text, const struct journey *journey)
 	}
 	out_literal(text->out, " ");
 	put_span(text, span_ns);
+}
+
+/* What is known of the time before the stack only by its most may have been longer, or not. */
+static void put_slowest(struct text *text, const struct journey *journey)
+{
+	bool before = journey_slowest_before(journey), spans;
+	u64 span_ns;
+	size_t from;
+
+	spans = journey_slowest(journey, &from, &span_ns) && !(before && !journey->before.upper);
+	if (before || spans)
+		out_literal(text->out, ", slowest: ");
+	if (spans)
+		put_slowest_span(text, journey, from, span_ns);
+	if (before) {
+		out_string(text->out, spans ? ", or before the stack " : "before the stack ");
+		out_string(text->out, journey->before.upper ? "≤ " : "");
+		put_span(text, journey->before.delay_ns);
+	}
 }
 
 static void put_drop(struct text *text, const struct nt_anno_DROP *drop)

@@ -130,13 +130,11 @@ static void gather_facts(struct session *session)
 /* At once: what the packets say that were held comes later. */
 static void announce(void *user, const struct incident *incident)
 {
-	const struct nt_blocked *blocked = incident->blocked;
 	struct session *session = user;
-	char cause[CAUSE_TEXT_BYTES];
+	char text[BLOCKED_TEXT_BYTES];
 
-	cause_text(blocked, session->dict, cause, sizeof(cause));
-	log_say("incident %u: cpu %u was blocked for %.1f ms: %s", incident->id, blocked->cpu,
-		(double)(blocked->end_ns - blocked->start_hi_ns) / 1e6, cause);
+	blocked_text(incident->blocked, session->dict, text);
+	log_say("incident %u: %s", incident->id, text);
 }
 
 /* Begun when the trace is, since the first thing that some formats write is about it. */

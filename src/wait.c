@@ -27,6 +27,7 @@
 #define UNKNOWN_MIN_NS 10000000ull
 
 #define STAGE(name) (1u << NT_STAGE_##name)
+#define ANY_STAGE (~STAGE(LIFE)) /* what frees a packet long after it was sent says nothing of a wait */
 _Static_assert(NT_STAGE_COUNT <= 32, "stages are bits");
 
 static const void *note_of(const struct journey_event *event, unsigned int type)
@@ -124,6 +125,27 @@ static enum nt_cause cause_of_reader(const struct journey *journey, const struct
 	return NT_CAUSE_READER_BUSY;
 }
 
+static bool was_stopped(const struct nt_anno_READ *read, const struct reading *reading)
+{
+	return reading->elsewhere_ns > reading->running_ns && (read->state & (TASK_STOPPED | TASK_TRACED));
+}
+
+/*
+ * A segment that came out of order waits for those before it, of which nothing is known here. Its reader is to blame for what
+ * is known of that: it is woken when they have come.
+ */
+static enum nt_cause cause_out_of_order(const struct journey *journey, const struct journey_delay *delay)
+{
+	const struct nt_anno_READ *read = note_of(&journey->events[delay->event], NT_ANNO_READ);
+	enum nt_cause cause = cause_of_reader(journey, delay);
+	struct reading reading;
+
+	if (cause != NT_CAUSE_READER_BUSY)
+		return cause;
+	reading = reading_of(read, journey->events[delay->from].ts_ns, journey->events[delay->event].ts_ns);
+	return was_stopped(read, &reading) ? NT_CAUSE_READER_BUSY : NT_CAUSE_UNKNOWN;
+}
+
 /* What GRO does not keep passes it without being completed. */
 static enum nt_cause cause_in_gro(const struct journey *journey, const struct journey_delay *delay)
 {
@@ -133,6 +155,15 @@ static enum nt_cause cause_in_gro(const struct journey *journey, const struct jo
 static enum nt_cause cause_backlog(const struct journey *journey, const struct journey_delay *delay)
 {
 	return journey->events[delay->from].cpu == journey->events[delay->event].cpu ? NT_CAUSE_UNKNOWN : NT_CAUSE_BACKLOG;
+}
+
+#define OUT_OF_ORDER "tcp_data_queue_ofo"
+#define IN_USE "tcp_add_backlog"
+#define MERGED "kfree_skb_partial" /* its data is another's now */
+
+static bool is_at(const struct journey *journey, size_t at, const char *probe)
+{
+	return !strcmp(probe_name(journey, at), probe);
 }
 
 /* Where packets wait: between an event of a stage, or of that probe, and the next of others. */
@@ -146,10 +177,12 @@ static const struct wait_place {
 	{NULL, NT_STAGE_GRO, STAGE(GRO) | STAGE(LINK_IN), 0, cause_in_gro},
 	{"enqueue_to_backlog", NT_STAGE_LINK_IN, STAGE(LINK_IN), 0, cause_backlog},
 	{"netif_rx", NT_STAGE_LINK_IN, STAGE(LINK_IN), 0, cause_backlog},
-	{NULL, NT_STAGE_NETFILTER, ~0u, NT_CAUSE_NETFILTER, NULL},
-	{"ip_defrag", NT_STAGE_IP_IN, ~0u, NT_CAUSE_DEFRAG, NULL},
+	{NULL, NT_STAGE_NETFILTER, ANY_STAGE, NT_CAUSE_NETFILTER, NULL},
+	{"ip_defrag", NT_STAGE_IP_IN, ANY_STAGE, NT_CAUSE_DEFRAG, NULL},
+	{OUT_OF_ORDER, NT_STAGE_SOCKET, STAGE(READER) | STAGE(LIFE), 0, cause_out_of_order},
+	{IN_USE, NT_STAGE_SOCKET, STAGE(TRANSPORT_IN), NT_CAUSE_READER_BUSY, NULL},
 	{NULL, NT_STAGE_SOCKET, STAGE(READER), 0, cause_of_reader},
-	{NULL, NT_STAGE_NEIGHBOUR, ~0u, NT_CAUSE_NEIGHBOUR, NULL},
+	{NULL, NT_STAGE_NEIGHBOUR, ANY_STAGE, NT_CAUSE_NEIGHBOUR, NULL},
 	{NULL, NT_STAGE_QDISC, STAGE(QDISC) | STAGE(DRIVER), 0, cause_in_qdisc},
 };
 
@@ -179,7 +212,7 @@ bool wait_judge(const struct journey *journey, size_t at, struct journey_delay *
 	struct journey_delay delay = {.event = at};
 	u64 span_ns;
 
-	if (to == NT_STAGE_LIFE || to == NT_STAGE_UNKNOWN || !find_before(journey, at, &delay.from))
+	if ((to == NT_STAGE_LIFE && !is_at(journey, at, MERGED)) || to == NT_STAGE_UNKNOWN || !find_before(journey, at, &delay.from))
 		return false;
 	span_ns = journey->events[at].ts_ns - journey->events[delay.from].ts_ns;
 	if (span_ns < WAIT_MIN_NS)
@@ -190,7 +223,7 @@ bool wait_judge(const struct journey *journey, size_t at, struct journey_delay *
 		const struct wait_place *place = &places[i];
 
 		if (place->from != own_stage(journey, delay.from) || !(place->to >> to & 1) ||
-		    (place->probe && strcmp(place->probe, probe_name(journey, delay.from))))
+		    (place->probe && !is_at(journey, delay.from, place->probe)))
 			continue;
 		delay.cause = place->judge ? place->judge(journey, &delay) : place->cause;
 		if (delay.cause == NT_CAUSE_UNKNOWN && span_ns < UNKNOWN_MIN_NS)
@@ -283,7 +316,7 @@ static void say_where_reader_was(struct phrase *phrase, const struct nt_anno_REA
 {
 	if (reading->elsewhere_ns <= reading->running_ns)
 		say(phrase, read->woken_ns ? " was busy" : " did not wait for it");
-	else if (read->state & (TASK_STOPPED | TASK_TRACED))
+	else if (was_stopped(read, reading))
 		say(phrase, " was stopped");
 	else
 		say(phrase, " slept, but did not wait for it");
@@ -318,6 +351,16 @@ static void say_reader(struct phrase *phrase, const struct journey *journey, con
 	say(phrase, " had its CPU");
 }
 
+static void say_socket(struct phrase *phrase, const struct journey *journey, const struct journey_delay *delay)
+{
+	if (is_at(journey, delay->from, IN_USE) && own_stage(journey, delay->event) != NT_STAGE_READER)
+		say(phrase, "its socket was in use by a process");
+	else if (is_at(journey, delay->from, OUT_OF_ORDER) && delay->cause == NT_CAUSE_UNKNOWN)
+		say(phrase, "segments before it came late");
+	else
+		say_reader(phrase, journey, delay);
+}
+
 size_t wait_text(const struct journey *journey, const struct journey_delay *delay, char *text, size_t size)
 {
 	struct phrase phrase = {.text = text, .size = size};
@@ -333,7 +376,7 @@ size_t wait_text(const struct journey *journey, const struct journey_delay *dela
 		say_netfilter(&phrase, journey, delay);
 		break;
 	case NT_STAGE_SOCKET:
-		say_reader(&phrase, journey, delay);
+		say_socket(&phrase, journey, delay);
 		break;
 	case NT_STAGE_NEIGHBOUR:
 		say(&phrase, "the link-layer address of the next hop was not known");

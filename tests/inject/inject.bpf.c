@@ -58,6 +58,12 @@ SEC("raw_tp/irq_handler_entry") int inject_irq(u64 *ctx)
 	return wanted == (u32)ctx[0] ? block() : 0;
 }
 
+SEC("raw_tp/call_function_single_entry") int inject_ipi(void *ctx)
+{
+	(void)ctx;
+	return block();
+}
+
 SEC("raw_tp/hrtimer_expire_entry") int inject_timer(void *ctx)
 {
 	(void)ctx;
@@ -81,6 +87,13 @@ SEC("raw_tp/net_dev_queue") int inject_softirqs_off(void *ctx)
  * and softirqs are on.
  */
 SEC("raw_tp/rss_stat") int inject_preempt_off(void *ctx)
+{
+	(void)ctx;
+	return wanted == (u32)(bpf_get_current_pid_tgid() >> 32) ? block() : 0;
+}
+
+/* Who reads a TCP socket has it locked while it copies. */
+SEC("raw_tp/skb_copy_datagram_iovec") int inject_copy(void *ctx)
 {
 	(void)ctx;
 	return wanted == (u32)(bpf_get_current_pid_tgid() >> 32) ? block() : 0;

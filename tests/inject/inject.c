@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * usage: inject irqs_off CPU MILLISECONDS WAKER_PID WAKEE_PID
- *        inject irq|timer|softirq|softirqs_off|preempt_off CPU MILLISECONDS [IRQ|SOFTIRQ|PID]
+ *        inject irq|ipi|timer|softirq|softirqs_off|preempt_off|copy CPU MILLISECONDS [IRQ|SOFTIRQ|PID]
  *
  * Keeps the CPU from network work once, at the first occasion, for about so long, and prints when it was:
  *

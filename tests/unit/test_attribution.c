@@ -18,6 +18,7 @@
 #define T0 (1000000 * MS)
 #define SYMBOL 0xffffffff81000010u
 #define ENTRY 0xffffffff81000020u
+#define BH_ENABLE 0xffffffff81000030u
 
 static struct probe_table *probes;
 static struct dict *dict;
@@ -45,6 +46,7 @@ static int setup(void **state)
 	dict = dict_new();
 	dict_set(dict, DICT_SYMBOL, SYMBOL, "culprit+0x4b");
 	dict_set(dict, DICT_SYMBOL, ENTRY, "asm_sysvec_apic_timer_interrupt+0x1a");
+	dict_set(dict, DICT_SYMBOL, BH_ENABLE, "__local_bh_enable_ip+0x69");
 	attribution = attribution_new(dict, 0, on_incident, NULL);
 	n_begun = n_over = 0;
 	return attribution ? 0 : -1;
@@ -70,7 +72,7 @@ static struct nt_blocked blocked(enum nt_cause cause, u32 cpu, u64 lo_ns, u64 hi
 		.cpu = cpu,
 		.cause = cause,
 		.flags = NT_B_REGS | NT_B_ENABLED,
-		.frames = {ENTRY, SYMBOL},
+		.frames = {cause == NT_CAUSE_SOFTIRQS_OFF ? BH_ENABLE : ENTRY, SYMBOL},
 	};
 }
 
@@ -206,8 +208,105 @@ static void between_events(void **state)
 	assert_int_equal(p.journey.delays[0].incident, 1);
 }
 
-/* Shorter ones delay, too, but are no incidents. */
-/* The CPUs stood still until the same moment, and one of them ran nothing that could have kept it. */
+/* The inner one's length is known, and the outer one's hardly: both bounds say what is known of either. */
+static void known_in_unknown(void **state)
+{
+	struct nt_blocked outer = blocked(NT_CAUSE_SOFTIRQS_OFF, 1, T0, T0 + 309 * MS, T0 + 310 * MS);
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0 + 5 * MS, T0 + 5 * MS, T0 + 305 * MS);
+	outer.own_ns = 10 * MS;
+	assert_int_equal(add(&outer), 0);
+	make_received(&p, T0, ~0ull, 0);
+	p.events[1].ts_ns = p.journey.end_ns = T0 + 310 * MS;
+	judge(&p);
+	assert_int_equal(p.journey.n_delays, 1);
+	assert_int_equal(p.journey.delays[0].low_ns, 301 * MS);
+	assert_int_equal(p.journey.delays[0].high_ns, 310 * MS);
+	assert_int_equal(p.journey.delays[0].cause, NT_CAUSE_IRQS_OFF);
+}
+
+/* Told twice, counted once. */
+static void equals(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 2 * MS, T0 + 60 * MS);
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 2 * MS, T0 + 60 * MS);
+	make_received(&p, T0, ~0ull, 0);
+	p.events[1].ts_ns = p.journey.end_ns = T0 + 60 * MS;
+	judge(&p);
+	assert_int_equal(p.journey.delays[0].low_ns, 58 * MS);
+	assert_int_equal(p.journey.delays[0].high_ns, 60 * MS);
+}
+
+/* A shaper's packet waited 100 ms, and of an idle CPU's late timer it is not known that it was late for more than 2 ms. */
+static void shaped(struct packet *p, u64 proven_ns)
+{
+	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 100 * MS - proven_ns, T0 + 100 * MS);
+	static const struct nt_anno_QUEUE queue = {.handle = 0x80000, .kind = "netem"};
+
+	idle.flags |= NT_B_IDLE;
+	assert_int_equal(add(&idle), 0);
+	make_received(p, T0, ~0ull, 0);
+	p->events[0].probe = NT_PROBE_qdisc_enqueue;
+	p->note = (struct journey_note){.type = NT_ANNO_QUEUE, .payload = &queue};
+	p->events[0].notes = &p->note;
+	p->events[1].probe = NT_PROBE_qdisc_dequeue;
+	p->events[1].ts_ns = p->journey.end_ns = T0 + 100 * MS;
+	judge(p);
+}
+
+static void own_cause(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	shaped(&p, 2 * MS);
+	assert_int_equal(p.journey.n_delays, 1);
+	assert_int_equal(p.journey.delays[0].cause, NT_CAUSE_QDISC_SHAPER);
+	assert_int_equal(p.journey.delays[0].low_ns, 100 * MS);
+	assert_int_equal(n_begun, 0);
+	shaped(&p, 50 * MS);
+	assert_int_equal(p.journey.n_delays, 1);
+	assert_int_equal(p.journey.delays[0].cause, NT_CAUSE_UNKNOWN);
+	assert_int_equal(p.journey.delays[0].low_ns, 50 * MS);
+}
+
+/* What may have been is no evidence, before the stack or in it. */
+static void nothing_proven(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_SOFTIRQS_OFF, 1, T0, T0 + 99 * MS + 1, T0 + 100 * MS);
+	make_received(&p, T0, ~0ull, 0);
+	p.events[1].ts_ns = p.journey.end_ns = T0 + 100 * MS;
+	judge(&p);
+	assert_int_equal(p.journey.n_delays, 0);
+	make_received(&p, T0 + 100 * MS, T0 - 50 * MS, T0 + 100 * MS);
+	judge(&p);
+	assert_null(p.journey.before.blocked);
+}
+
+/* What is known for 20 ms rather than what may have lasted 90. */
+static void proven_one_is_blamed(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_SOFTIRQS_OFF, 1, T0, T0 + 88 * MS, T0 + 90 * MS);
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 91 * MS, T0 + 91 * MS, T0 + 111 * MS);
+	make_received(&p, T0 + 112 * MS, T0 - 50 * MS, T0 + 90 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_LONG_IRQ);
+	assert_int_equal(p.journey.before.high_ns, 110 * MS);
+	assert_int_equal(p.journey.before.proven_ns, 22 * MS);
+	assert_int_equal(journey_took_ns(&p.journey), 22 * MS + 1000);
+}
+
 /* Neither is in the other: what both cover counts once. */
 static void one_over_another(void **state)
 {
@@ -224,6 +323,7 @@ static void one_over_another(void **state)
 	assert_int_equal(p.journey.delays[0].low_ns, 78 * MS);
 }
 
+/* The CPUs stood still until the same moment, and one of them ran nothing that could have kept it. */
 static void host_pause(void **state)
 {
 	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, 0, T0, T0 + 1 * MS, T0 + 300 * MS);
@@ -255,6 +355,7 @@ static void no_host_pause(void **state)
 	assert_int_equal(p.journey.before.cause, NT_CAUSE_IRQS_OFF);
 }
 
+/* Shorter ones delay, too, but are no incidents. */
 static void short_ones(void **state)
 {
 	struct packet p;
@@ -532,6 +633,7 @@ int main(void)
 		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events), TEST(one_over_another), TEST(host_pause),
 		TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
 		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options), TEST(one_flood), TEST(late_by_itself),	  TEST(long_flood),
+		TEST(known_in_unknown),	TEST(equals),		     TEST(own_cause),	     TEST(nothing_proven), TEST(proven_one_is_blamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,8 @@ static void assert_told(const struct nt_blocked *b, enum nt_cause cause, const c
 	assert_string_equal(text, expected);
 }
 
-#define UNKNOWN "unknown: the CPU did not run (host, firmware or hardware)"
+#define UNKNOWN "unknown: the CPU took no interrupts, and nobody is seen who kept them off (host, firmware or hardware?)"
+#define PENDING "unknown: the softirq NET_RX was served late, and nobody is seen who kept it off (host, firmware or hardware?)"
 
 static void interrupts_off(void **state)
 {
@@ -90,6 +91,10 @@ static void two_interrupts(void **state)
 						      "common_interrupt+0x1", "asm_common_interrupt+0x22", "culprit+0x4b"));
 
 	(void)state;
+	assert_told(&b, NT_CAUSE_IRQS_OFF, "interrupts off by worker[7] in culprit+0x4b");
+	/* 5.10 */
+	b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "__softirqentry_text_start+0x9", "asm_call_sysvec_on_stack+0xf", "do_softirq_own_stack+0x37",
+					      "irq_exit_rcu+0x1", "common_interrupt+0x1", "asm_common_interrupt+0x1e", "culprit+0x4b"));
 	assert_told(&b, NT_CAUSE_IRQS_OFF, "interrupts off by worker[7] in culprit+0x4b");
 }
 
@@ -126,6 +131,46 @@ static void softirqs_off(void **state)
 
 	(void)state;
 	assert_told(&b, NT_CAUSE_SOFTIRQS_OFF, "softirqs off by worker[7] in culprit+0x4b");
+	/* 5.10's have a stack of their own */
+	b = blocked(NT_CAUSE_SOFTIRQS_OFF, FRAMES("bpf_trace_run1+0x1", "__softirqentry_text_start+0x1", "asm_call_sysvec_on_stack+0xf",
+						  "do_softirq_own_stack+0x37", "do_softirq+0x5", "__local_bh_enable_ip+0x7", "culprit+0x4b"));
+	assert_told(&b, NT_CAUSE_SOFTIRQS_OFF, "softirqs off by worker[7] in culprit+0x4b");
+}
+
+/* Who has softirqs off is not interrupted by them. */
+static void softirqs_on(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_SOFTIRQS_OFF, FRAMES("bpf_trace_run1+0x1", "handle_softirqs+0x1", "__irq_exit_rcu+0x5",
+							 "sysvec_apic_timer_interrupt+0x71", "asm_sysvec_apic_timer_interrupt+0x1a", "sched_exec+0xdf"));
+
+	(void)state;
+	assert_told(&b, NT_CAUSE_UNKNOWN, PENDING);
+	b = blocked(NT_CAUSE_SOFTIRQS_OFF, FRAMES("__softirqentry_text_start+0x1", "asm_call_sysvec_on_stack+0xf", "do_softirq_own_stack+0x37", "irq_exit_rcu+0x5",
+						  "common_interrupt+0x7", "asm_common_interrupt+0x1e", "__local_bh_enable_ip+0x7", "bystander+0x1"));
+	assert_told(&b, NT_CAUSE_UNKNOWN, PENDING);
+	b = blocked(NT_CAUSE_SOFTIRQS_OFF, FRAMES("handle_softirqs+0x1", "run_ksoftirqd+0x5", "smpboot_thread_fn+0x1"));
+	assert_told(&b, NT_CAUSE_UNKNOWN, PENDING);
+	b = blocked(NT_CAUSE_SOFTIRQS_OFF, FRAMES("handle_softirqs+0x1", "do_softirq+0x5", "netif_rx_ni+0x7"));
+	assert_told(&b, NT_CAUSE_UNKNOWN, PENDING);
+}
+
+/* What is not known of it begins when it was raised. */
+static void settled(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_SOFTIRQS_OFF, FRAMES("handle_softirqs+0x1", "__irq_exit_rcu+0x5", "asm_sysvec_apic_timer_interrupt+0x1a"));
+
+	(void)state;
+	b.start_lo_ns = 100;
+	b.start_hi_ns = 900;
+	b.end_ns = 1000;
+	b.own_ns = 850;
+	cause_settle(&b, dict);
+	assert_int_equal(b.start_lo_ns, 900);
+	assert_int_equal(b.own_ns, 100);
+	assert_told(&b, NT_CAUSE_UNKNOWN, PENDING);
+	b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT));
+	cause_settle(&b, dict);
+	assert_told(&b, NT_CAUSE_UNKNOWN, UNKNOWN);
 }
 
 static void handlers(void **state)
@@ -137,6 +182,10 @@ static void handlers(void **state)
 	assert_told(&b, NT_CAUSE_LONG_IRQ, "interrupt handler of irq 25 (worker)");
 	b.function = symbol("vring_interrupt+0x0 [virtio_ring]");
 	assert_told(&b, NT_CAUSE_LONG_IRQ, "interrupt handler of irq 25 (worker) in vring_interrupt [virtio_ring]");
+	b = blocked(NT_CAUSE_LONG_IRQ, NULL);
+	b.number = 0xfb;
+	b.flags = NT_B_IPI;
+	assert_told(&b, NT_CAUSE_LONG_IRQ, "interrupt handler of IPI worker");
 	b = blocked(NT_CAUSE_LONG_TIMER, NULL);
 	assert_told(&b, NT_CAUSE_LONG_TIMER, "timer callback (unknown)");
 	b.function = symbol("tick+0x0");
@@ -152,10 +201,43 @@ static void handlers(void **state)
 		    "more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up 3 times");
 }
 
+static void assert_line(const struct nt_blocked *b, const char *expected)
+{
+	char text[BLOCKED_TEXT_BYTES];
+	size_t length = blocked_text(b, dict, text);
+
+	assert_string_equal(text, expected);
+	assert_int_equal(length, strlen(text));
+}
+
+/* All that is known, in one line; who called the function is of interest, but not whence the system call came. */
+static void in_one_line(void **state)
+{
+	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, FRAMES(INTERRUPT, "_raw_spin_unlock_irqrestore+0x3", "culprit+0x4b [mod]", "two+0x1",
+						      "three+0x1", "four+0x1", "five+0x1", "six+0x1"));
+
+	(void)state;
+	b.cpu = 3;
+	b.start_lo_ns = 1000000;
+	b.start_hi_ns = 4400000;
+	b.end_ns = 451800000;
+	assert_line(&b, "cpu 3 was blocked for 447.4 ms (at most 450.8 ms): interrupts off by worker[7] in culprit+0x4b [mod]"
+			" < two+0x1 < three+0x1 < four+0x1 < five+0x1");
+	b.start_lo_ns = b.start_hi_ns - 1;
+	b.frames[7] = 1;
+	b.frames[8] = 0;
+	assert_line(&b, "cpu 3 was blocked for 447.4 ms: interrupts off by worker[7] in culprit+0x4b [mod] < two+0x1 < ?");
+	b.flags |= NT_B_IDLE;
+	assert_line(&b, "cpu 3 was blocked for 447.4 ms: " UNKNOWN);
+	b = blocked(NT_CAUSE_LONG_IRQ, NULL);
+	b.end_ns = 1000000;
+	assert_line(&b, "cpu 0 was blocked for 1.0 ms: interrupt handler of irq 0 (worker)");
+}
+
 /* Recordings come from strangers. */
 static void hostile(void **state)
 {
-	char text[CAUSE_TEXT_BYTES], small[8];
+	char text[CAUSE_TEXT_BYTES], line[BLOCKED_TEXT_BYTES], small[8];
 	struct nt_blocked b;
 
 	(void)state;
@@ -169,6 +251,7 @@ static void hostile(void **state)
 		for (const char *c = text; *c; c++)
 			assert_in_range(*c, ' ', '~');
 		assert_non_null(cause_name(cause));
+		assert_true(blocked_text(&b, dict, line) < sizeof(line));
 	}
 }
 
@@ -177,7 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(interrupts_off), cmocka_unit_test(two_interrupts), cmocka_unit_test(task_switch),
 		cmocka_unit_test(the_cpu_did_not_run), cmocka_unit_test(registers_unknown),
-		cmocka_unit_test(softirqs_off),	  cmocka_unit_test(handlers),
+		cmocka_unit_test(softirqs_off), cmocka_unit_test(softirqs_on), cmocka_unit_test(settled), cmocka_unit_test(handlers), cmocka_unit_test(in_one_line),
 		cmocka_unit_test(hostile),
 	};
 

@@ -146,6 +146,13 @@ static void before_the_stack(void **state)
 	assert_int_equal(longest(NT_WAY_RECEIVED, NT_LATENCY_BEFORE), 200 * US);
 	assert_int_equal(packets(NT_WAY_RECEIVED, NT_LATENCY_WHOLE), 1);
 	assert_int_equal(journey_took_ns(&journey), 100 * US);
+	/* at most so long, and nobody knows it but for a part: nobody is slow for what is not known */
+	journey.before = (struct journey_delay){.delay_ns = 200 * US, .high_ns = 200 * US, .proven_ns = 30 * US, .upper = true,
+						.blocked = &blocked};
+	memset(&latency, 0, sizeof(latency));
+	latency_add_journey(&latency, &journey);
+	assert_int_equal(longest(NT_WAY_RECEIVED, NT_LATENCY_BEFORE), 30 * US);
+	assert_int_equal(journey_took_ns(&journey), 30 * US);
 }
 
 static struct out *text_of(u64 took_ns)

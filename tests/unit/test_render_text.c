@@ -410,6 +410,38 @@ static void footers_name_no_functions(void **state)
 	assert_non_null(strstr(text, "total: 1.0 us, slowest: within ip-out 1.0 us"));
 }
 
+static void render_late(u64 before_ns, bool upper)
+{
+	static const struct nt_blocked blocked = {.cause = NT_CAUSE_LONG_SOFTIRQ, .number = 1};
+	struct probe_table *probes = probe_table_new();
+	struct journey_event events[] = {{.ts_ns = 1000, .probe = P(napi_gro_receive_entry), .skb = 0x1000},
+					 {.ts_ns = 401000, .probe = P(ip_rcv), .skb = 0x1000}};
+	struct journey_member member = {.skb = 0x1000};
+	struct nt_flow flow = {0};
+	struct journey journey = {.probes = probes, .start_ns = 1000, .end_ns = 401000, .events = events, .n_events = 2,
+				  .members = &member, .n_members = 1, .flows = &flow, .n_flows = 1};
+
+	journey.before = (struct journey_delay){.delay_ns = before_ns, .low_ns = upper ? 0 : before_ns, .high_ns = before_ns,
+						.upper = upper, .cause = NT_CAUSE_LONG_SOFTIRQ, .blocked = &blocked};
+	assert_int_equal(render(NULL, &journey), 0);
+	probe_table_free(probes);
+}
+
+/* Most of its time may have been before the first line. */
+static void slowest_before(void **state)
+{
+	const char *text;
+
+	(void)state;
+	render_late(400000000, false);
+	render_late(400000000, true);
+	render_late(300000, true);
+	text = read_back();
+	assert_non_null(strstr(text, "total: 400.0 us, slowest: before the stack 400.000 ms, outcome"));
+	assert_non_null(strstr(text, "total: 400.0 us, slowest: gro to ip-in 400.0 us, or before the stack ≤ 400.000 ms, outcome"));
+	assert_non_null(strstr(text, "total: 400.0 us, slowest: gro to ip-in 400.0 us, outcome"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +454,7 @@ int main(void)
 		test(stages_and_spans),
 		test(long_journey),
 		test(footers_name_no_functions),
+		test(slowest_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,64 @@ static void readers(void **state)
 	expect(&p, NT_CAUSE_READER_BUSY, 300 * MS, "its reader app[7] was busy");
 }
 
+/* The reader sleeps until the segments before it have come. */
+static void out_of_order(void **state)
+{
+	struct nt_anno_READ read = {.pid = 7, .comm = "app", .state = 1, .woken_ns = T0 + 290 * MS};
+	struct packet p;
+
+	(void)state;
+	make_read(&p, &read);
+	p.events[0].probe = NT_PROBE_tcp_data_queue_ofo;
+	expect(&p, NT_CAUSE_UNKNOWN, 300 * MS, "segments before it came late");
+	p.events[1].notes = NULL;
+	expect(&p, NT_CAUSE_UNKNOWN, 300 * MS, "segments before it came late");
+	annotate(&p, &p.events[1], NT_ANNO_READ, &read);
+	read.woken_ns = T0 - 1; /* whatever it did, it could not have read this one */
+	expect(&p, NT_CAUSE_UNKNOWN, 300 * MS, "segments before it came late");
+	read.woken_ns = T0 + 290 * MS;
+	read.state = 0x104;
+	expect(&p, NT_CAUSE_READER_BUSY, 300 * MS, "its reader app[7] was stopped");
+	read = (struct nt_anno_READ){.pid = 7, .comm = "app", .woken_ns = T0 + 50 * MS, .wait_from_ns = T0 + 50 * MS, .wait_to_ns = T0 + 299 * MS};
+	expect(&p, NT_CAUSE_READER_NOT_SCHEDULED, 300 * MS,
+	       "its reader app[7] was ready to run for 249.0 ms, but its CPU was idle");
+}
+
+/* It becomes part of the segment before, when that has come; in vain before. */
+static void out_of_order_and_merged(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	make(&p);
+	add(&p, T0, NT_PROBE_tcp_data_queue_ofo, 64);
+	add(&p, T0 + 200 * MS, NT_PROBE_skb_try_coalesce, 64);
+	expect_none(&p);
+	add(&p, T0 + 200 * MS + 1000, NT_PROBE_kfree_skb_partial, 64);
+	expect(&p, NT_CAUSE_UNKNOWN, 200 * MS + 1000, "segments before it came late");
+	make(&p);
+	add(&p, T0, NT_PROBE_tcp_queue_rcv, 64);
+	add(&p, T0 + 200 * MS, NT_PROBE_kfree_skb_partial, 64);
+	expect_none(&p);
+	make(&p);
+	add(&p, T0, NT_PROBE___neigh_event_send, 64);
+	add(&p, T0 + 200 * MS, NT_PROBE_kfree_skb_partial, 64);
+	expect_none(&p);
+}
+
+static void socket_in_use(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	make(&p);
+	add(&p, T0, NT_PROBE_tcp_add_backlog, 64);
+	add(&p, T0 + 20 * MS, NT_PROBE_tcp_v4_do_rcv, 64);
+	expect(&p, NT_CAUSE_READER_BUSY, 20 * MS, "its socket was in use by a process");
+	p.events[1].probe = NT_PROBE_skb_copy_datagram_iovec; /* where nothing in between has a probe */
+	expect(&p, NT_CAUSE_UNKNOWN, 20 * MS, "unknown: in the socket's queue");
+}
+
 /* A recording may say anything. */
 static void hostile_reads(void **state)
 {
@@ -344,6 +402,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(in_netfilter, setup, teardown),
 		cmocka_unit_test_setup_teardown(with_its_length, setup, teardown),
 		cmocka_unit_test_setup_teardown(readers, setup, teardown),
+		cmocka_unit_test_setup_teardown(out_of_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(out_of_order_and_merged, setup, teardown),
+		cmocka_unit_test_setup_teardown(socket_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_reads, setup, teardown),
 	};
 

@@ -60,6 +60,33 @@ before_the_stack() {
 	check 'incidents are announced' eval "(($(grep -c '^nettrace: incident ' "$json.err") >= 5))"
 }
 
+# Who takes a network device away has the RCU interrupt the CPUs that are not idle (synchronize_rcu_expedited), and does not
+# wait for the handler.
+start_ipis() {
+	taskset -c 1 bash -c 'while :; do :; done' &
+	busy=$!
+	taskset -c 0 bash -c 'while :; do ip link add ipi0 type veth peer name ipi1; ip link del ipi0; sleep 0.1; done' &
+	ipis=$!
+}
+
+long_ipi() {
+	local pinging busy ipis
+	modprobe veth
+	start_nettrace "$json" -p icmp --addr 10.0.2.2 --format jsonl || return
+	taskset -c 0 ping -q -i 0.02 10.0.2.2 >/dev/null &
+	pinging=$!
+	keep_jiffies
+	start_ipis
+	sleep 0.5
+	inject_fault 'long IPI' ipi
+	quiet_kill "$ipis"
+	quiet_kill "$busy"
+	quiet_kill "$pinging" "$counter"
+	stop_nettrace
+	told 'long IPI' long_irq 'interrupt handler of IPI call_function'
+	blames 'long IPI: nothing else is blamed' long_irq
+}
+
 # A recording says the same.
 recorded() {
 	"$nettrace" -r "$scratch/trace.nettrace" --format jsonl >"$scratch/read.jsonl"
@@ -171,6 +198,7 @@ unwatched() {
 rm -f "$scratch/pipe"
 before_the_stack
 recorded
+long_ipi
 rm -f "$scratch/pipe"
 in_the_stack
 late_only

@@ -132,6 +132,58 @@ stopped_readers() {
 	told 'TCP reader stopped' reader_busy 290 360 "socket queue its reader socat\\[$reader\\] was stopped"
 }
 
+# The first packet of 152 bytes is lost, and the acknowledgements that show it come late.
+send_with_a_loss() { (
+	echo one
+	sleep 0.5
+	printf %100s ""
+	sleep 0.02
+	printf %50s ""
+	sleep 0.5
+) | in_a socat -u - TCP:10.7.0.2:7000,nodelay; }
+
+# Whoever comes after it waits for its retransmission, whatever the reader does.
+lost_segment() {
+	in_b nft -f - <<<'table ip lost { chain packets { type filter hook prerouting priority 0;
+		tcp dport 7000 ip length 152 limit rate 1/day burst 1 packets drop
+	}
+	}'
+	in_b tc qdisc add dev vb root handle 8: netem delay 100ms
+	start_reader TCP-LISTEN:7000
+	observe send_with_a_loss -p tcp -D 7000
+	end_reader
+	in_b tc qdisc del dev vb root
+	in_b nft delete table ip lost
+	equal 'lost segment: one is lost' 1 "$(jq -c 'select(.outcome == "dropped")' "$json" | wc -l)"
+	delays unknown | grep ' segments before it came late$' >"$scratch/delays"
+	check 'lost segment: the next one waits for it' eval "(($(wc -l <"$scratch/delays") == 1))"
+	check 'lost segment: 90 ms to 160 ms' eval "(($(cut -d ' ' -f 1 "$scratch/delays") >= 90 && $(cut -d ' ' -f 1 "$scratch/delays") <= 160))"
+	equal 'lost segment: nobody is blamed for 30 ms or more' '' "$(delays reader_busy 30; delays reader_not_scheduled 30)"
+}
+
+# The reader has its socket locked while it copies, and copying takes it 200 ms.
+send_to_copying() { (
+	echo one
+	sleep 0.3
+	"${nettrace%/*}/inject" copy 1 200 "$reader" >"$scratch/copy" &
+	sleep 2
+	echo two
+	sleep 0.05
+	echo three
+	sleep 0.5
+	wait
+) | in_a taskset -c 0 socat -u - TCP:10.7.0.2:7000,nodelay; }
+
+socket_in_use() {
+	reader_on=1 start_reader TCP-LISTEN:7000
+	observe send_to_copying -p tcp -D 7000
+	end_reader
+	delays reader_busy >"$scratch/delays"
+	equal 'socket in use: the third one waits, and why' ' socket queue its socket was in use by a process' \
+		"$(sed 's/^[0-9]*//' "$scratch/delays")"
+	check 'socket in use: 50 ms to 220 ms' eval "(($(cut -d ' ' -f 1 "$scratch/delays") >= 50 && $(cut -d ' ' -f 1 "$scratch/delays") <= 220))"
+}
+
 # A realtime task gives the CPU to nobody; of every second it may have 950 ms.
 send_to_hogged() {
 	{
@@ -152,6 +204,41 @@ reader_off_cpu() {
 		"socket queue its reader socat\\[$reader\\] was ready to run for [0-9.]+ ms, [0-9.]+ ms of which bash\\[[0-9]+\\] had its CPU"
 }
 
+hog() { timeout "$1" taskset -c 1 chrt -f 50 bash -c 'while :; do :; done'; }
+
+# A longer wait of long ago has nothing to do with the second packet.
+send_to_hogged_twice() {
+	{
+		sleep 0.5
+		echo one
+		sleep 0.3
+		hog 0.4
+		sleep 0.7
+		hog 0.3 &
+		sleep 0.05
+		echo two
+		sleep 0.5
+	} | in_a taskset -c 0 socat -u - TCP-LISTEN:7000
+}
+
+# It looks again and again, and never sleeps: so no wakeup of it is seen.
+start_restless_reader() {
+	# shellcheck disable=SC2016 # for the shell that it starts
+	in_b taskset -c 1 bash -c 'until exec 3<>/dev/tcp/10.7.0.1/7000; do :; done
+		while :; do ! read -rt 0 -u 3 || read -rN 4 -u 3; done' 2>/dev/null &
+	restless=$!
+}
+
+restless_reader() {
+	local restless
+	start_restless_reader
+	observe send_to_hogged_twice -p tcp -S 7000
+	kill "$restless"
+	wait "$restless" 2>/dev/null
+	told 'reader that never sleeps' reader_not_scheduled 150 320 \
+		"socket queue its reader bash\\[$restless\\] was ready to run for [0-9.]+ ms, [0-9.]+ ms of which bash\\[[0-9]+\\] had its CPU"
+}
+
 modules() {
 	local module
 	for module in sch_netem sch_tbf sch_prio cls_u32 nf_tables; do modprobe "$module" || return; done
@@ -167,5 +254,8 @@ if check 'topology' topology_veth; then
 	rules
 	late_fragment
 	stopped_readers
+	lost_segment
+	socket_in_use
 	reader_off_cpu
+	restless_reader
 fi
