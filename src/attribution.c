@@ -22,7 +22,8 @@
 struct blockage {
 	struct nt_blocked blocked; /* first: journey_delay.blocked points to it */
 	struct incident incident; /* id 0: none */
-	bool told;
+	bool settled; /* told to those who want all blockages */
+	bool told;    /* and as an incident */
 };
 
 struct attribution {
@@ -30,9 +31,10 @@ struct attribution {
 	struct transit *transit;
 	u64 incident_min_ns;
 	incident_fn on_incident;
+	blockage_fn on_blockage; /* NULL: nobody wants them all */
 	void *user;
 	u32 n_incidents;
-	unsigned int n_open; /* incidents that are not told yet */
+	u64 settle_ns; /* before then there is nothing to tell */
 	size_t n, next;	     /* blockages, and where the next one goes */
 	struct blockage blockages[BLOCKAGES];
 	struct journey_delay delays[DELAYS_MAX];
@@ -64,12 +66,24 @@ void attribution_free(struct attribution *attribution)
 	free(attribution);
 }
 
+static u64 least_of(u64 a, u64 b)
+{
+	return a < b ? a : b;
+}
+
+void attribution_on_blockage(struct attribution *attribution, blockage_fn on_blockage)
+{
+	attribution->on_blockage = on_blockage;
+}
+
 static int tell_over(struct attribution *attribution, struct blockage *blockage)
 {
+	if (!blockage->settled && blockage->blocked.end_ns && attribution->on_blockage)
+		attribution->on_blockage(attribution->user, &blockage->blocked);
+	blockage->settled = true;
 	if (!blockage->incident.id || blockage->told)
 		return 0;
 	blockage->told = true;
-	attribution->n_open--;
 	return attribution->on_incident(attribution->user, &blockage->incident, true);
 }
 
@@ -170,12 +184,8 @@ int attribution_add(struct attribution *attribution, const struct nt_event *reco
 	}
 	attribution->next = (attribution->next + 1) % BLOCKAGES;
 	attribution->n += attribution->n < BLOCKAGES;
+	attribution->settle_ns = least_of(attribution->settle_ns, blocked->end_ns + INCIDENT_WAIT_NS);
 	return err;
-}
-
-static u64 least_of(u64 a, u64 b)
-{
-	return a < b ? a : b;
 }
 
 static u64 overlap(u64 from, u64 to, u64 start, u64 end)
@@ -425,7 +435,7 @@ static int hold(struct attribution *attribution, struct journey_delay *delay)
 	if (!incident->id) {
 		incident->id = delay->incident = ++attribution->n_incidents;
 		incident->blocked = &blockage->blocked;
-		attribution->n_open++;
+		attribution->settle_ns = 0;
 		return attribution->on_incident(attribution->user, incident, false);
 	}
 	return 0;
@@ -440,12 +450,28 @@ int attribution_hold(struct attribution *attribution, struct journey *journey)
 	return err;
 }
 
+static u64 settles_at(const struct blockage *blockage)
+{
+	bool open = !blockage->settled || (blockage->incident.id && !blockage->told);
+
+	return open ? blockage->blocked.end_ns + INCIDENT_WAIT_NS : ~0ull;
+}
+
 int attribution_advance(struct attribution *attribution, u64 now_ns)
 {
+	u64 next_ns = ~0ull;
 	int err = 0;
 
-	for (size_t i = 0; !err && attribution->n_open && i < attribution->n; i++)
-		if (now_ns == ~0ull || attribution->blockages[i].blocked.end_ns + INCIDENT_WAIT_NS < now_ns)
+	if (now_ns < attribution->settle_ns)
+		return 0;
+	for (size_t i = 0; !err && i < attribution->n; i++) {
+		u64 at_ns = settles_at(&attribution->blockages[i]);
+
+		if (at_ns != ~0ull && (now_ns == ~0ull || at_ns < now_ns))
 			err = tell_over(attribution, &attribution->blockages[i]);
+		else
+			next_ns = least_of(next_ns, at_ns);
+	}
+	attribution->settle_ns = next_ns;
 	return err;
 }

@@ -42,6 +42,12 @@ struct attribution;
 struct attribution *attribution_new(const struct dict *dict, u64 incident_min_ns, incident_fn on_incident, void *user);
 void attribution_free(struct attribution *attribution);
 
+/* Called once with each blockage, whether or not it held packets, when that is known of it. It is valid until then. */
+typedef void (*blockage_fn)(void *user, const struct nt_blocked *blocked);
+
+/* Have blockages, too, with the same user. */
+void attribution_on_blockage(struct attribution *attribution, blockage_fn on_blockage);
+
 /* Take a record of kind NT_BLOCKED. 0, or -EINVAL if it is malformed. */
 int attribution_add(struct attribution *attribution, const struct nt_event *record, size_t size);
 
@@ -54,7 +60,7 @@ void attribution_judge(struct attribution *attribution, struct journey *journey)
  */
 int attribution_hold(struct attribution *attribution, struct journey *journey);
 
-/* Tell incidents that are over by then; ~0: all. 0, or what the callback returned. */
+/* Tell blockages and incidents that are over by then; ~0: all. 0, or what the callback returned. */
 int attribution_advance(struct attribution *attribution, u64 now_ns);
 
 #endif

@@ -75,6 +75,13 @@ static int on_incident(void *user, const struct incident *incident, bool over)
 	return write_error(pipeline);
 }
 
+static void on_blockage(void *user, const struct nt_blocked *blocked)
+{
+	struct pipeline *pipeline = user;
+
+	pipeline->render->format->blocked(pipeline->render, blocked);
+}
+
 /* Its text is made now, since the journey is not there any more when it is known to be one of the slowest. */
 static int keep_slow(struct pipeline *pipeline, struct journey *journey)
 {
@@ -179,6 +186,8 @@ struct pipeline *pipeline_new(const struct pipeline_terms *terms, const struct p
 	}
 	if ((render && render->format->wants_snapshots) || pipeline->attribution)
 		journey_set_keep_snapshots(pipeline->journeys);
+	if (render && render->format->blocked && pipeline->attribution)
+		attribution_on_blockage(pipeline->attribution, on_blockage);
 	if (render && terms->basic)
 		journey_set_on_event(pipeline->journeys, on_event);
 	return pipeline;

@@ -37,6 +37,7 @@ struct render_format {
 	void (*journey)(struct render *render, const struct journey *journey);
 	void (*event)(struct render *render, const struct journey *journey, const struct journey_event *event);
 	void (*incident)(struct render *render, const struct incident *incident); /* it is over */
+	void (*blocked)(struct render *render, const struct nt_blocked *blocked); /* any time a CPU was, incident or not */
 	void (*latency)(struct render *render, const struct latency_report *report); /* the end of --latency */
 	void (*end)(struct render *render, const struct trace_totals *totals);
 	void (*free)(struct render *render); /* what the state owns */

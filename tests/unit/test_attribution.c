@@ -600,6 +600,47 @@ static void long_flood(void **state)
 	assert_int_equal(n_over, 8);
 }
 
+static unsigned int n_blockages;
+static u64 last_end_ns;
+
+static void on_blockage(void *user, const struct nt_blocked *told)
+{
+	(void)user;
+	n_blockages++;
+	last_end_ns = told->end_ns;
+}
+
+/* Each blockage is told once, half a second after its end or when its place is needed, whether or not it held packets. */
+static void all_blockages(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	n_blockages = 0;
+	attribution_on_blockage(attribution, on_blockage);
+	block(NT_CAUSE_LONG_IRQ, 1, T0, T0, T0 + 2 * MS);
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 100 * MS, T0 + 100 * MS, T0 + 120 * MS);
+	assert_int_equal(attribution_advance(attribution, T0 + 400 * MS), 0);
+	assert_int_equal(n_blockages, 0);
+	assert_int_equal(attribution_advance(attribution, T0 + 503 * MS), 0);
+	assert_int_equal(n_blockages, 1);
+	assert_int_equal(last_end_ns, T0 + 2 * MS);
+	assert_int_equal(attribution_advance(attribution, T0 + 700 * MS), 0);
+	assert_int_equal(n_blockages, 2);
+	/* a packet that ends late makes an incident of one that is told: that is told, and the blockage not again */
+	make_received(&p, T0 + 121 * MS, T0 + 99 * MS, T0 + 120 * MS);
+	judge(&p);
+	assert_int_equal(n_begun, 1);
+	assert_int_equal(attribution_advance(attribution, T0 + 701 * MS), 0);
+	assert_int_equal(n_over, 1);
+	assert_int_equal(n_blockages, 2);
+	for (u64 i = 0; i < 600; i++)
+		block(NT_CAUSE_LONG_IRQ, 1, T0 + (1000 + i * 3) * MS, T0 + (1000 + i * 3) * MS, T0 + (1002 + i * 3) * MS);
+	assert_int_equal(n_blockages, 2 + 600 - 512);
+	assert_int_equal(attribution_advance(attribution, ~0ull), 0);
+	assert_int_equal(n_blockages, 602);
+}
+
 static void hostile(void **state)
 {
 	struct nt_blocked b = blocked(NT_CAUSE_IRQS_OFF, 1, 5, 4, 9);
@@ -634,6 +675,7 @@ int main(void)
 		TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
 		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options), TEST(one_flood), TEST(late_by_itself),	  TEST(long_flood),
 		TEST(known_in_unknown),	TEST(equals),		     TEST(own_cause),	     TEST(nothing_proven), TEST(proven_one_is_blamed),
+		TEST(all_blockages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

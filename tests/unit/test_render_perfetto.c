@@ -419,6 +419,41 @@ static void test_incident(void **state)
 	release();
 }
 
+/* A slice for each time in which a CPU was blocked, on a track of its CPU and cause, which is described once. */
+static void test_blocked(void **state)
+{
+	struct nt_blocked blocked[] = {
+		{.cause = NT_CAUSE_LONG_SOFTIRQ, .number = 1, .cpu = 3, .start_lo_ns = SEC, .start_hi_ns = SEC + 5, .end_ns = SEC + 30},
+		{.cause = NT_CAUSE_LONG_SOFTIRQ, .number = 1, .cpu = 3, .start_lo_ns = SEC + 40, .start_hi_ns = SEC + 40, .end_ns = SEC + 50},
+		{.cause = NT_CAUSE_UNKNOWN, .cpu = 2, .start_lo_ns = SEC, .start_hi_ns = SEC + 10, .end_ns = SEC + 20},
+		{.cause = NT_CAUSE_UNKNOWN, .cpu = ~0u, .start_lo_ns = SEC, .start_hi_ns = SEC, .end_ns = SEC},
+	};
+	u64 begins[3] = {0}, tracks[3] = {0};
+	unsigned int n = 0;
+
+	(void)state;
+	open_trace();
+	for (size_t i = 0; i < sizeof(blocked) / sizeof(*blocked); i++)
+		(render->format->blocked)(render, &blocked[i]);
+	close_and_check();
+	for (size_t i = 0; i < n_sorted; i++) {
+		const event_t *told = sorted[i].packet->track_event;
+
+		if (told->type == END || !told->n_categories || strcmp(told->categories[0], "blocked"))
+			continue;
+		assert_in_range(n, 0, 2);
+		begins[n] = sorted[i].packet->timestamp;
+		tracks[n++] = told->track_uuid;
+	}
+	assert_int_equal(n, 3);
+	assert_int_equal(begins[0], SEC + 5);
+	assert_int_equal(begins[1], SEC + 10);
+	assert_int_equal(begins[2], SEC + 40);
+	assert_int_equal(tracks[0], tracks[2]);
+	assert_int_not_equal(tracks[0], tracks[1]);
+	release();
+}
+
 /* A slice for each wait, on a track of its own below the packet's: those of clones need not lie within each other. */
 static void test_waits(void **state)
 {
@@ -546,7 +581,7 @@ static int leave_sample(const char *to)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_steered_and_cloned), test(test_stages), test(test_notes), test(test_incident), test(test_waits),
+		test(test_steered_and_cloned), test(test_stages), test(test_notes), test(test_incident), test(test_waits), test(test_blocked),
 		test(test_any), test(test_late), test(test_names),
 	};
 
