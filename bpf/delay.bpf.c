@@ -64,7 +64,7 @@ u64 ticks_ns[NT_MAX_CPUS] = {};
 u64 told_silent_ns[NT_MAX_CPUS] = {};
 u32 looks_after[NT_MAX_CPUS] = {};
 
-/* By CPU: when NET_RX ran there last. Userspace has those watched that have such work. */
+/* By CPU: when NET_RX, or a NAPI thread, ran there last. Userspace has those watched that have such work. */
 u64 net_rx_ns[NT_MAX_CPUS] = {};
 
 /* Registers that the interrupt under way has saved (set_irq_regs). */
@@ -707,8 +707,10 @@ SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
 	cpu = cpu_here();
 	if (!cpu)
 		return 0;
-	if (!cpu->softirq && compat_in_napi_thread())
+	if (!cpu->softirq && compat_in_napi_thread()) {
 		learn_napi_thread();
+		net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = bpf_ktime_get_ns();
+	}
 	if ((int)ctx[1] >= (int)ctx[2])
 		return 0;
 	id = bpf_core_field_exists(napi->napi_id) ? READ(napi, napi_id) : 0;
