@@ -146,15 +146,25 @@ static enum nt_cause cause_out_of_order(const struct journey *journey, const str
 	return was_stopped(read, &reading) ? NT_CAUSE_READER_BUSY : NT_CAUSE_UNKNOWN;
 }
 
-/* What GRO does not keep passes it without being completed. */
+static bool is_on_another_cpu(const struct journey *journey, const struct journey_delay *delay)
+{
+	return journey->events[delay->from].cpu != journey->events[delay->event].cpu;
+}
+
+/*
+ * What GRO does not keep passes it without being completed. It is the same CPU's: what another one sees next was handed to
+ * that, where no probe tells so (RPS, with tracepoints only).
+ */
 static enum nt_cause cause_in_gro(const struct journey *journey, const struct journey_delay *delay)
 {
+	if (is_on_another_cpu(journey, delay))
+		return NT_CAUSE_BACKLOG;
 	return strcmp(probe_name(journey, delay->event), "napi_gro_complete") ? NT_CAUSE_UNKNOWN : NT_CAUSE_GRO_HOLD;
 }
 
 static enum nt_cause cause_backlog(const struct journey *journey, const struct journey_delay *delay)
 {
-	return journey->events[delay->from].cpu == journey->events[delay->event].cpu ? NT_CAUSE_UNKNOWN : NT_CAUSE_BACKLOG;
+	return is_on_another_cpu(journey, delay) ? NT_CAUSE_BACKLOG : NT_CAUSE_UNKNOWN;
 }
 
 #define OUT_OF_ORDER "tcp_data_queue_ofo"
@@ -179,12 +189,20 @@ static const struct wait_place {
 	{"netif_rx", NT_STAGE_LINK_IN, STAGE(LINK_IN), 0, cause_backlog},
 	{NULL, NT_STAGE_NETFILTER, ANY_STAGE, NT_CAUSE_NETFILTER, NULL},
 	{"ip_defrag", NT_STAGE_IP_IN, ANY_STAGE, NT_CAUSE_DEFRAG, NULL},
+	{"ipv6_frag_rcv", NT_STAGE_IP_IN, ANY_STAGE, NT_CAUSE_DEFRAG, NULL},
+	{"nf_ct_frag6_gather", NT_STAGE_IP_IN, ANY_STAGE, NT_CAUSE_DEFRAG, NULL},
 	{OUT_OF_ORDER, NT_STAGE_SOCKET, STAGE(READER) | STAGE(LIFE), 0, cause_out_of_order},
 	{IN_USE, NT_STAGE_SOCKET, STAGE(TRANSPORT_IN), NT_CAUSE_READER_BUSY, NULL},
 	{NULL, NT_STAGE_SOCKET, STAGE(READER), 0, cause_of_reader},
 	{NULL, NT_STAGE_NEIGHBOUR, ANY_STAGE, NT_CAUSE_NEIGHBOUR, NULL},
 	{NULL, NT_STAGE_QDISC, STAGE(QDISC) | STAGE(DRIVER), 0, cause_in_qdisc},
 };
+
+static bool is_reassembly(const struct journey *journey, size_t at)
+{
+	return is_at(journey, at, "ip_defrag") || is_at(journey, at, "ipv6_frag_rcv") ||
+	       is_at(journey, at, "nf_ct_frag6_gather");
+}
 
 /*
  * The event before of the same sk_buff, of one that says where it was. Reassembly goes on with another sk_buff than it
@@ -198,7 +216,7 @@ static bool find_before(const struct journey *journey, size_t at, size_t *ret_be
 		while (i && own_stage(journey, i) == NT_STAGE_LIFE)
 			i--;
 		if (journey->events[i].skb != journey->events[at].skb &&
-		    !(nearest && !strcmp(probe_name(journey, i), "ip_defrag")))
+		    !(nearest && is_reassembly(journey, i)))
 			continue;
 		*ret_before = i;
 		return true;
@@ -361,6 +379,11 @@ static void say_socket(struct phrase *phrase, const struct journey *journey, con
 		say_reader(phrase, journey, delay);
 }
 
+static void say_backlog(struct phrase *phrase, const struct journey_delay *delay)
+{
+	say(phrase, delay->cause == NT_CAUSE_BACKLOG ? "in the backlog of cpu %u" : "unknown: in the backlog of cpu %u", delay->cpu);
+}
+
 size_t wait_text(const struct journey *journey, const struct journey_delay *delay, char *text, size_t size)
 {
 	struct phrase phrase = {.text = text, .size = size};
@@ -382,6 +405,10 @@ size_t wait_text(const struct journey *journey, const struct journey_delay *dela
 		say(&phrase, "the link-layer address of the next hop was not known");
 		break;
 	case NT_STAGE_GRO:
+		if (delay->cause == NT_CAUSE_BACKLOG) {
+			say_backlog(&phrase, delay);
+			break;
+		}
 		say(&phrase, delay->cause == NT_CAUSE_GRO_HOLD
 				     ? "GRO kept it for more of its flow (gro_flush_timeout, napi_defer_hard_irqs)"
 				     : "unknown: in GRO");
@@ -390,8 +417,7 @@ size_t wait_text(const struct journey *journey, const struct journey_delay *dela
 		say(&phrase, "other fragments of it came late");
 		break;
 	default:
-		say(&phrase, delay->cause == NT_CAUSE_BACKLOG ? "in the backlog of cpu %u" : "unknown: in the backlog of cpu %u",
-		    delay->cpu);
+		say_backlog(&phrase, delay);
 	}
 	return phrase.used;
 }

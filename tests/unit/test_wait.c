@@ -202,6 +202,12 @@ static void in_the_stack(void **state)
 	add(&p, T0, NT_PROBE_dev_gro_receive, 64);
 	add(&p, T0 + 15 * MS, NT_PROBE___netif_receive_skb_core, 64);
 	expect(&p, NT_CAUSE_UNKNOWN, 15 * MS, "unknown: in GRO");
+	/* where no probe tells that RPS handed it on */
+	make(&p);
+	add(&p, T0, NT_PROBE_napi_gro_receive_entry, 64);
+	add(&p, T0 + 15 * MS, NT_PROBE_netif_receive_skb, 64);
+	p.events[1].cpu = 1;
+	expect(&p, NT_CAUSE_BACKLOG, 15 * MS, "in the backlog of cpu 1");
 	make(&p);
 	add(&p, T0, NT_PROBE_ip_defrag, 64);
 	add(&p, T0 + 999999, NT_PROBE_ip_local_deliver_finish, 64);
@@ -217,6 +223,14 @@ static void of_the_same_sk_buff(void **state)
 	make(&p);
 	add(&p, T0, NT_PROBE_ip_defrag, 64);
 	add(&p, T0 + 100 * MS, NT_PROBE_ip_local_deliver_finish, 128);
+	expect(&p, NT_CAUSE_DEFRAG, 100 * MS, "other fragments of it came late");
+	make(&p);
+	add(&p, T0, NT_PROBE_ipv6_frag_rcv, 64);
+	add(&p, T0 + 100 * MS, NT_PROBE_icmpv6_rcv, 128);
+	expect(&p, NT_CAUSE_DEFRAG, 100 * MS, "other fragments of it came late");
+	make(&p);
+	add(&p, T0, NT_PROBE_nf_ct_frag6_gather, 64);
+	add(&p, T0 + 100 * MS, NT_PROBE_ip6_rcv_finish, 128);
 	expect(&p, NT_CAUSE_DEFRAG, 100 * MS, "other fragments of it came late");
 	make(&p);
 	add(&p, T0, NT_PROBE___sock_queue_rcv_skb, 64);

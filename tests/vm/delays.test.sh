@@ -95,6 +95,20 @@ late_fragment() {
 	told 'late fragment' defrag 95 140 'ip-in other fragments of it came late'
 }
 
+fragments6() { in_a ping -q -6 -c 1 -s 2000 fd07::2; }
+
+# The same over IPv6, whose fragments have a header of their own behind the address.
+late_fragment6() {
+	add_ipv6 a va fd07::1/64 && add_ipv6 b vb fd07::2/64 && know a va b vb fd07::2 && know b vb a va fd07::1 || return
+	in_a tc qdisc add dev va root handle 1: prio
+	in_a tc qdisc add dev va parent 1:3 handle 8: netem delay 100ms
+	in_a tc filter add dev va parent 1: protocol ipv6 prio 1 u32 match u8 44 0xff at 6 match u16 0 0xfff8 at 42 flowid 1:1
+	in_a tc filter add dev va parent 1: protocol ipv6 prio 2 u32 match u8 44 0xff at 6 flowid 1:3
+	observe fragments6 -p icmp --daddr fd07::2
+	in_a tc qdisc del dev va root
+	told 'late fragment of IPv6' defrag 95 140 'ip-in other fragments of it came late'
+}
+
 # start_reader ADDRESS: socat in b that reads from there; sets reader.
 start_reader() {
 	in_b ${reader_on:+taskset -c "$reader_on"} socat -u "$1" OPEN:"$scratch/read",creat,append &
@@ -253,6 +267,7 @@ if check 'topology' topology_veth; then
 	neighbour
 	rules
 	late_fragment
+	late_fragment6
 	stopped_readers
 	lost_segment
 	socket_in_use
