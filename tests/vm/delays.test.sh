@@ -104,7 +104,7 @@ late_fragment6() {
 	in_a tc qdisc add dev va parent 1:3 handle 8: netem delay 100ms
 	in_a tc filter add dev va parent 1: protocol ipv6 prio 1 u32 match u8 44 0xff at 6 match u16 0 0xfff8 at 42 flowid 1:1
 	in_a tc filter add dev va parent 1: protocol ipv6 prio 2 u32 match u8 44 0xff at 6 flowid 1:3
-	observe fragments6 -p icmp --daddr fd07::2
+	observe fragments6 -p icmpv6 --daddr fd07::2
 	in_a tc qdisc del dev va root
 	told 'late fragment of IPv6' defrag 95 140 'ip-in other fragments of it came late'
 }
