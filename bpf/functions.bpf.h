@@ -15,7 +15,7 @@
 /* 5.15 brought attach cookies; before, the address of the probed instruction tells the row. */
 const volatile bool has_cookie = false;
 
-/* Where this kernel's function takes its packet, by row: for fentry, whose programs know their row. */
+/* Where this kernel's function takes its packet, by row: the argument's number, and NT_ARG_BEHIND. */
 const volatile u8 probe_arg[NT_PROBE_MAX] = {};
 
 struct {
@@ -46,6 +46,59 @@ static __always_inline struct sk_buff *skb_behind(void *pointer)
 	return read_pointer(pointer);
 }
 
+/*
+ * The program with what is left to do where a hit matters and is no quick one, for all kprobes: each of theirs would be five
+ * times as large otherwise, and all of it verified. fentry programs are bound to different functions, and cannot share one.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+} rest SEC(".maps");
+
+#ifdef NT_FENTRY
+
+static __always_inline void go_on(void *ctx, u32 probe, struct sk_buff *skb, u32 flags, struct nt_tracked *t)
+{
+	slow_hit(ctx, skb, flags, probe, t);
+}
+
+#else
+
+static __always_inline void go_on(void *ctx, u32 probe, struct sk_buff *skb, u32 flags, struct nt_tracked *t)
+{
+	(void)skb, (void)flags, (void)t;
+	bpf_tail_call(ctx, &rest, 0);
+	count_loss(probe, NT_LOSS_RING); /* not reached: the program is there before any other is attached */
+}
+
+static __always_inline struct sk_buff *skb_of(struct pt_regs *ctx, u32 probe)
+{
+	u64 args[] = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx), PT_REGS_PARM5(ctx)};
+	u32 arg = probe_arg[probe];
+	u64 skb = 0, i;
+
+#pragma unroll
+	for (i = 0; i < sizeof(args) / sizeof(*args); i++) {
+		barrier_var(args[i]); /* or the compiler computes where in ctx to read, which the kernel does not allow */
+		if ((arg & ~NT_ARG_BEHIND) == i)
+			skb = args[i];
+	}
+	return arg & NT_ARG_BEHIND ? skb_behind((void *)skb) : (void *)skb;
+}
+
+SEC("kprobe") int fn_rest(struct pt_regs *ctx)
+{
+	u32 probe = probe_of(ctx);
+	struct sk_buff *skb = skb_of(ctx, probe);
+
+	slow_hit(ctx, skb, probe_flags[probe], probe, find_tracked(skb));
+	return 0;
+}
+
+#endif
+
 static __always_inline int on_function(void *ctx, u32 probe, struct sk_buff *skb, u32 class_flags)
 {
 	struct nt_tracked *t = find_tracked(skb);
@@ -56,7 +109,8 @@ static __always_inline int on_function(void *ctx, u32 probe, struct sk_buff *skb
 	probe = probe_here(ctx, probe);
 	/* what the class decides stays a constant: other classes' code is not there for the verifier to walk */
 	flags = (probe_flags[probe] & ~NT_P_CLASS) | class_flags;
-	on_hit(ctx, skb, flags, probe, t);
+	if (!t || !quick_hit(skb, flags, probe, t))
+		go_on(ctx, probe, skb, flags, t);
 	return 0;
 }
 
@@ -151,13 +205,17 @@ static __always_inline int on_chain(void *ctx, u32 probe, void *pkt, void *chain
 static __always_inline int on_direct(void *ctx, u32 probe, struct sk_buff *skb, struct Qdisc *qdisc, struct netdev_queue *queue)
 {
 	struct nt_tracked *t = find_tracked(skb);
-	bool stopped;
 	struct hit hit;
 
 	if (!t)
 		return 0;
-	stopped = READ(queue, state) & QUEUE_STOPPED;
-	if (hit_open(&hit, ctx, skb, 0, probe_here(ctx, probe), t, stopped) && stopped)
+	probe = probe_here(ctx, probe);
+	if (!(READ(queue, state) & QUEUE_STOPPED)) {
+		if (!quick_hit(skb, 0, probe, t))
+			go_on(ctx, probe, skb, 0, t);
+		return 0;
+	}
+	if (hit_open(&hit, ctx, skb, 0, probe, t, true))
 		hit.sent = annotate_queue(&hit.emit, qdisc, queue);
 	hit_close(&hit);
 	return 0;

@@ -482,17 +482,21 @@ static __always_inline bool quick_hit(struct sk_buff *skb, u32 flags, u32 probe,
 	return true;
 }
 
-/* A hit whose event carries nothing but itself. */
-static __always_inline void on_hit(void *ctx, struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t)
+/* A hit whose event carries nothing but itself, the long way. */
+static __always_inline void slow_hit(void *ctx, struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t)
 {
 	struct hit hit;
 
-	if (t && quick_hit(skb, flags, probe, t))
-		return;
 	hit_open(&hit, ctx, skb, flags, probe, t, false);
 	if (hit.t && (flags & NT_P_CUTS))
 		note_cut(skb, probe, hit.t);
 	hit_close(&hit);
+}
+
+static __always_inline void on_hit(void *ctx, struct sk_buff *skb, u32 flags, u32 probe, struct nt_tracked *t)
+{
+	if (!t || !quick_hit(skb, flags, probe, t))
+		slow_hit(ctx, skb, flags, probe, t);
 }
 
 #endif

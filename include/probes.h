@@ -79,6 +79,9 @@ enum nt_stage {
 #define NT_P_UDP 0x800u
 #define NT_P_ICMP 0x1000u /* of either version */
 
+/* A function's argument is no packet but points to the place where a pointer to one is. */
+#define NT_ARG_BEHIND 0x80u
+
 /* The flags that decide which program serves a function row. */
 #define NT_P_CLASS (NT_P_START | NT_P_FRESH | NT_P_SEEK | NT_P_CUTS)
 

@@ -53,6 +53,34 @@ static struct bpf_program *symbol_program(const struct tracer *tracer)
 	return bpf_object__find_program_by_name(tracer->skel->obj, "name_symbol");
 }
 
+static bool has_kprobes(const struct tracer *tracer)
+{
+	return tracer->plan->backend == BACKEND_KPROBE_MULTI || tracer->plan->backend == BACKEND_KPROBE;
+}
+
+static struct bpf_program *rest_program(const struct tracer *tracer)
+{
+	return bpf_object__find_program_by_name(tracer->skel->obj, "fn_rest");
+}
+
+/* It goes on for programs of kprobes, and has to be of their kind. */
+static void choose_rest(struct tracer *tracer)
+{
+	bpf_program__set_autoload(rest_program(tracer), true);
+	if (tracer->plan->backend == BACKEND_KPROBE_MULTI)
+		bpf_program__set_expected_attach_type(rest_program(tracer), BPF_TRACE_KPROBE_MULTI);
+}
+
+static int give_rest(struct tracer *tracer)
+{
+	int fd = has_kprobes(tracer) ? bpf_program__fd(rest_program(tracer)) : -1;
+	u32 zero = 0;
+
+	if (fd < 0)
+		return 0;
+	return bpf_map_update_elem(bpf_map__fd(tracer->skel->maps.rest), &zero, &fd, BPF_ANY) ? -errno : 0;
+}
+
 /* Load what the plan attaches and nothing else: on 5.10 one unsupported program fails them all. */
 static int choose_programs(struct tracer *tracer)
 {
@@ -80,6 +108,8 @@ static int choose_programs(struct tracer *tracer)
 		if (tracer->plan->backend == BACKEND_KPROBE_MULTI && row_of(tracer, i)->kind == PROBE_FN)
 			bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
 	}
+	if (has_kprobes(tracer))
+		choose_rest(tracer);
 	if (kernel_has_snprintf())
 		bpf_program__set_autoload(symbol_program(tracer), true);
 	return 0;
@@ -103,7 +133,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel_abilities 
 	memcpy((void *)&rodata->filter, &options->filter, sizeof(options->filter));
 	for (i = 0; i < tracer->plan->n_entries; i++) {
 		rodata->probe_flags[i] = row_of(tracer, i)->flags;
-		rodata->probe_arg[i] = (u8)tracer->plan->entries[i].arg;
+		rodata->probe_arg[i] = (u8)(tracer->plan->entries[i].arg | (row_of(tracer, i)->access == PROBE_SKB_PP ? NT_ARG_BEHIND : 0));
 		rodata->probe_stages[i] = (u8)latency_stage(row_of(tracer, i));
 		if ((row_of(tracer, i)->flags & NT_P_CLONES) && tracer->plan->entries[i].attach)
 			clones_seen = true;
@@ -244,7 +274,9 @@ int tracer_load(const struct kernel_abilities *abilities, const struct kernel_va
 	find_ksoftirqds(tracer->skel->bss, tracer->n_cpus);
 	if (!options->no_attribution)
 		load_observers(tracer, variables);
-	err = rings_make(tracer);
+	err = give_rest(tracer);
+	if (!err)
+		err = rings_make(tracer);
 	if (!err)
 		err = shelves_map(tracer);
 	if (!err)
