@@ -279,6 +279,17 @@ static void find_main(struct wait *wait, struct blockage *blockage)
 	wait->main_ns[1] = most_ns;
 }
 
+/* A busy CPU's timers expire at least so often (CONFIG_HZ_100). */
+#define TICK_MAX_NS 10000000ull
+
+/* What ended before was over: the CPU may have idled since. */
+static u64 leads_to(const struct nt_blocked *blocked)
+{
+	u64 proven_ns = start_of(blocked, PROVEN);
+
+	return proven_ns - blocked->start_lo_ns > TICK_MAX_NS ? proven_ns - TICK_MAX_NS : blocked->start_lo_ns;
+}
+
 /* The latest first: one that is met leads to those that it lies upon. */
 static void find_blockages(struct attribution *attribution, struct wait *wait)
 {
@@ -292,8 +303,7 @@ static void find_blockages(struct attribution *attribution, struct wait *wait)
 			break;
 		if (!is_met(wait, blocked))
 			continue;
-		if (blocked->start_lo_ns < wait->least_end_ns)
-			wait->least_end_ns = blocked->start_lo_ns;
+		wait->least_end_ns = least_of(wait->least_end_ns, leads_to(blocked));
 		for (unsigned int measure = 0; measure < MEASURES; measure++)
 			if (!is_inner(attribution, wait, blocked, (enum measure)measure))
 				add_overlap(wait, blocked, (enum measure)measure);

@@ -167,7 +167,10 @@ static enum nt_cause cause_backlog(const struct journey *journey, const struct j
 	return is_on_another_cpu(journey, delay) ? NT_CAUSE_BACKLOG : NT_CAUSE_UNKNOWN;
 }
 
+/* Where compilers make tcp_data_queue_ofo a part of its caller, what is not in order leaves no trace behind these. */
 #define OUT_OF_ORDER "tcp_data_queue_ofo"
+#define NOT_QUEUED "tcp_rcv_established"
+#define NOT_QUEUED_ACK "tcp_ack"
 #define IN_USE "tcp_add_backlog"
 #define MERGED "kfree_skb_partial" /* its data is another's now */
 
@@ -192,6 +195,8 @@ static const struct wait_place {
 	{"ipv6_frag_rcv", NT_STAGE_IP_IN, ANY_STAGE, NT_CAUSE_DEFRAG, NULL},
 	{"nf_ct_frag6_gather", NT_STAGE_IP_IN, ANY_STAGE, NT_CAUSE_DEFRAG, NULL},
 	{OUT_OF_ORDER, NT_STAGE_SOCKET, STAGE(READER) | STAGE(LIFE), 0, cause_out_of_order},
+	{NOT_QUEUED, NT_STAGE_TRANSPORT_IN, STAGE(READER) | STAGE(LIFE), 0, cause_out_of_order},
+	{NOT_QUEUED_ACK, NT_STAGE_TRANSPORT_IN, STAGE(READER) | STAGE(LIFE), 0, cause_out_of_order},
 	{IN_USE, NT_STAGE_SOCKET, STAGE(TRANSPORT_IN), NT_CAUSE_READER_BUSY, NULL},
 	{NULL, NT_STAGE_SOCKET, STAGE(READER), 0, cause_of_reader},
 	{NULL, NT_STAGE_NEIGHBOUR, ANY_STAGE, NT_CAUSE_NEIGHBOUR, NULL},
@@ -363,7 +368,7 @@ static void say_reader(struct phrase *phrase, const struct journey *journey, con
 		return;
 	}
 	say(phrase, ", ");
-	say_ms(phrase, read->before_ns);
+	say_ms(phrase, read->before_ns < reading.ready_ns ? read->before_ns : reading.ready_ns);
 	say(phrase, " of which ");
 	say_task(phrase, read->before_comm, sizeof(read->before_comm), read->before_pid);
 	say(phrase, " had its CPU");
@@ -371,9 +376,11 @@ static void say_reader(struct phrase *phrase, const struct journey *journey, con
 
 static void say_socket(struct phrase *phrase, const struct journey *journey, const struct journey_delay *delay)
 {
+	bool in_order = own_stage(journey, delay->from) == NT_STAGE_SOCKET && !is_at(journey, delay->from, OUT_OF_ORDER);
+
 	if (is_at(journey, delay->from, IN_USE) && own_stage(journey, delay->event) != NT_STAGE_READER)
 		say(phrase, "its socket was in use by a process");
-	else if (is_at(journey, delay->from, OUT_OF_ORDER) && delay->cause == NT_CAUSE_UNKNOWN)
+	else if (!in_order && delay->cause == NT_CAUSE_UNKNOWN)
 		say(phrase, "segments before it came late");
 	else
 		say_reader(phrase, journey, delay);
@@ -399,6 +406,7 @@ size_t wait_text(const struct journey *journey, const struct journey_delay *dela
 		say_netfilter(&phrase, journey, delay);
 		break;
 	case NT_STAGE_SOCKET:
+	case NT_STAGE_TRANSPORT_IN:
 		say_socket(&phrase, journey, delay);
 		break;
 	case NT_STAGE_NEIGHBOUR:

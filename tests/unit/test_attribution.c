@@ -307,6 +307,22 @@ static void proven_one_is_blamed(void **state)
 	assert_int_equal(journey_took_ns(&p.journey), 22 * MS + 1000);
 }
 
+/* An interrupt of long before, since when the CPU idled until its timer was 2 ms late. */
+static void over_by_then(void **state)
+{
+	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 98 * MS, T0 + 100 * MS);
+	struct packet p;
+
+	(void)state;
+	idle.flags |= NT_B_IDLE;
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 10 * MS, T0 + 10 * MS, T0 + 40 * MS);
+	assert_int_equal(add(&idle), 0);
+	make_received(&p, T0 + 100 * MS, T0 - 50 * MS, T0 + 100 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_UNKNOWN);
+	assert_int_equal(p.journey.before.proven_ns, 2 * MS);
+}
+
 /* Neither is in the other: what both cover counts once. */
 static void one_over_another(void **state)
 {
@@ -676,6 +692,7 @@ int main(void)
 		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options), TEST(one_flood), TEST(late_by_itself),	  TEST(long_flood),
 		TEST(known_in_unknown),	TEST(equals),		     TEST(own_cause),	     TEST(nothing_proven), TEST(proven_one_is_blamed),
 		TEST(all_blockages),
+		TEST(over_by_then),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

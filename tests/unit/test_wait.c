@@ -317,6 +317,9 @@ static void readers(void **state)
 	memcpy(read.before_comm, "hog", 3);
 	expect(&p, NT_CAUSE_READER_NOT_SCHEDULED, 300 * MS,
 	       "its reader app[7] was ready to run for 298.0 ms, 250.0 ms of which hog[9] had its CPU");
+	read.before_ns = 800 * MS; /* it waited before the packet came, too */
+	expect(&p, NT_CAUSE_READER_NOT_SCHEDULED, 300 * MS,
+	       "its reader app[7] was ready to run for 298.0 ms, 298.0 ms of which hog[9] had its CPU");
 	read.before_pid = 0;
 	expect(&p, NT_CAUSE_READER_NOT_SCHEDULED, 300 * MS,
 	       "its reader app[7] was ready to run for 298.0 ms, but its CPU was idle");
@@ -370,6 +373,26 @@ static void out_of_order_and_merged(void **state)
 	expect_none(&p);
 }
 
+/* Where the function that queues it has no probe: what is in order is seen in another. */
+static void out_of_order_unseen(void **state)
+{
+	static const unsigned int probes_before[] = {NT_PROBE_tcp_rcv_established, NT_PROBE_tcp_ack};
+	struct nt_anno_READ read = {.pid = 7, .comm = "app", .state = 1, .woken_ns = T0 + 290 * MS};
+	struct packet p;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		make_read(&p, &read);
+		p.events[0].probe = (u16)probes_before[i];
+		expect(&p, NT_CAUSE_UNKNOWN, 300 * MS, "segments before it came late");
+		p.events[1].probe = NT_PROBE_kfree_skb_partial;
+		p.events[1].notes = NULL;
+		expect(&p, NT_CAUSE_UNKNOWN, 300 * MS, "segments before it came late");
+		p.events[1].probe = NT_PROBE_kfree_skb;
+		expect_none(&p);
+	}
+}
+
 static void socket_in_use(void **state)
 {
 	struct packet p;
@@ -418,6 +441,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(readers, setup, teardown),
 		cmocka_unit_test_setup_teardown(out_of_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(out_of_order_and_merged, setup, teardown),
+		cmocka_unit_test_setup_teardown(out_of_order_unseen, setup, teardown),
 		cmocka_unit_test_setup_teardown(socket_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_reads, setup, teardown),
 	};

@@ -238,7 +238,7 @@ send_to_hogged_twice() {
 # It looks again and again, and never sleeps: so no wakeup of it is seen.
 start_restless_reader() {
 	# shellcheck disable=SC2016 # for the shell that it starts
-	in_b taskset -c 1 bash -c 'until exec 3<>/dev/tcp/10.7.0.1/7000; do :; done
+	ip netns exec b taskset -c 1 bash -c 'until exec 3<>/dev/tcp/10.7.0.1/7000; do :; done
 		while :; do ! read -rt 0 -u 3 || read -rN 4 -u 3; done' 2>/dev/null &
 	restless=$!
 }
