@@ -109,14 +109,7 @@ BPF_OBJECTS := nettrace nettrace_parts nettrace_direct nettrace_fentry nettrace_
 BPF_DEFINES = $(if $(findstring _fentry,$*),-DNT_FENTRY) $(if $(findstring _parts,$*),-DNT_PARTS) \
 	$(if $(findstring _direct,$*),-DNT_PARTS -DNT_DIRECT -mcpu=v3)
 
-$(BUILD)/tracer.o $(BUILD)/rings.o $(BUILD)/sweep.o $(BUILD)/shelves.o $(BUILD)/latencies.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
-
-$(BUILD)/observers.o: $(BUILD)/delay.skel.h
-
-$(BUILD)/delay.bpf.o: bpf/delay.bpf.c | $(BUILD)
-	$(call say,BPF,$@)
-	$(Q)$(BPF_CC) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@ $<
-	$(Q)$(LLVM_STRIP) -g $@
+$(BUILD)/tracer.o $(BUILD)/rings.o $(BUILD)/sweep.o $(BUILD)/shelves.o $(BUILD)/latencies.o $(BUILD)/observers.o $(BUILD)/bpf_objects.o: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The recent past of the CPU that runs here: written by delay.bpf.c, read where packets arrive. */
+/* The recent past of the CPU that runs here: written by delay.bpf.h, read where packets arrive. */
 #ifndef NT_CPU_BPF_H
 #define NT_CPU_BPF_H
 
 #include "cpu_abi.h"
 #include "kernel.bpf.h"
 
-/* Both objects define them, and userspace gives both the same. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -15,7 +15,7 @@ const volatile u32 probe_flags[NT_PROBE_MAX] = {};
 
 const volatile u32 want_task = TASK_NEVER;
 const volatile bool want_stack = false;
-const volatile bool want_arrival = false; /* delay.bpf.c is at work */
+const volatile bool want_arrival = false; /* delay.bpf.h is at work */
 
 static __always_inline struct nt_tracked *find_tracked(struct sk_buff *skb)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the observers of a CPU (bpf/delay.bpf.c) keep for the tracing programs. */
+/* What the observers of a CPU (bpf/delay.bpf.h) keep for the tracing programs. */
 #ifndef NT_CPU_ABI_H
 #define NT_CPU_ABI_H
 

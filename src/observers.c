@@ -10,62 +10,58 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bpf_objects.h"
 #include "cpu_abi.h"
 #include "track_abi.h"
 
-#include "delay.skel.h"
 
 /* Work so long ago makes a CPU worth watching no more. */
 #define WATCH_NS 10000000000ull
 
 struct observers {
-	struct delay_bpf *skel;
+	struct nettrace_bpf *skel;
+	struct bpf_program *tick;
 	int n_cpus;
 	bool refused;		    /* the kernel has no such events for us: it is asked no more */
 	struct bpf_link **ticks;    /* by CPU; NULL: it was never watched */
 	bool *ticking;
 };
 
-static int reuse(struct delay_bpf *skel, const struct observers_share *share)
+/* By their names: programs of packets have others. */
+static bool is_observer(const struct bpf_program *program)
 {
-	int err = bpf_map__reuse_fd(skel->maps.cpus, share->cpus_fd);
-
-	return err ? err : bpf_map__reuse_fd(skel->maps.readers, share->readers_fd);
+	return !strncmp(bpf_program__name(program), "cpu_", strlen("cpu_"));
 }
 
-int observers_load(const struct observers_share *share, struct observers **ret_observers)
+void observers_choose(struct nettrace_bpf *skel, const struct kernel_variables *variables)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, skel->obj)
+		if (is_observer(program))
+			bpf_program__set_autoload(program, true);
+	skel->rodata->address_of_irq_regs = variables->irq_regs;
+	skel->rodata->address_of_current_task = variables->current_task;
+	skel->rodata->address_of_softnet_data = variables->softnet_data;
+}
+
+struct observers *observers_new(struct nettrace_bpf *skel)
 {
 	struct observers *observers = calloc(1, sizeof(*observers));
-	int err = 0;
 
 	if (!observers)
-		return -ENOMEM;
+		return NULL;
+	observers->skel = skel;
+	observers->tick = bpf_object__find_program_by_name(skel->obj, "cpu_tick");
 	observers->n_cpus = libbpf_num_possible_cpus();
 	if (observers->n_cpus > NT_MAX_CPUS)
 		observers->n_cpus = NT_MAX_CPUS;
 	observers->ticks = calloc(NT_MAX_CPUS, sizeof(*observers->ticks));
 	observers->ticking = calloc(NT_MAX_CPUS, sizeof(*observers->ticking));
-	if (!observers->ticks || !observers->ticking)
-		err = -ENOMEM;
-	if (!err && !(observers->skel = delay_bpf__open()))
-		err = -errno;
-	if (!err)
-		err = reuse(observers->skel, share);
-	if (!err) {
-		observers->skel->rodata->address_of_per_cpu_offset = share->variables->per_cpu_offset;
-		observers->skel->rodata->address_of_irq_regs = share->variables->irq_regs;
-		observers->skel->rodata->address_of_current_task = share->variables->current_task;
-		observers->skel->rodata->address_of_softnet_data = share->variables->softnet_data;
-		observers->skel->rodata->address_of_pcpu_hot = share->variables->pcpu_hot;
-		err = delay_bpf__load(observers->skel);
-	}
-	if (err) {
-		observers_free(observers);
-		return err;
-	}
-	memcpy(observers->skel->bss->ksoftirqd_pid, share->ksoftirqd_pid, sizeof(observers->skel->bss->ksoftirqd_pid));
-	*ret_observers = observers;
-	return 0;
+	if (observers->ticks && observers->ticking)
+		return observers;
+	observers_free(observers);
+	return NULL;
 }
 
 int observers_ring_fd(const struct observers *observers)
@@ -86,7 +82,7 @@ int observers_attach(struct observers *observers, observers_link_fn on_link, voi
 	int err = 0;
 
 	bpf_object__for_each_program(program, observers->skel->obj) {
-		if (program == observers->skel->progs.cpu_tick)
+		if (!is_observer(program) || program == observers->tick)
 			continue;
 		link = bpf_program__attach(program);
 		err = link ? on_link(user, link) : -errno;
@@ -111,7 +107,7 @@ static int begin_ticks(struct observers *observers, int cpu)
 
 	if (fd < 0)
 		return -errno;
-	observers->ticks[cpu] = bpf_program__attach_perf_event(observers->skel->progs.cpu_tick, fd);
+	observers->ticks[cpu] = bpf_program__attach_perf_event(observers->tick, fd);
 	if (!observers->ticks[cpu]) {
 		err = -errno;
 		close(fd);
@@ -198,6 +194,5 @@ void observers_free(struct observers *observers)
 		bpf_link__destroy(observers->ticks[cpu]);
 	free(observers->ticks);
 	free(observers->ticking);
-	delay_bpf__destroy(observers->skel);
 	free(observers);
 }

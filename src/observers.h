@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The observers of CPUs (bpf/delay.bpf.c): who keeps packets waiting. */
+/* The observers of CPUs (bpf/delay.bpf.h): who keeps packets waiting. */
 #ifndef NT_OBSERVERS_H
 #define NT_OBSERVERS_H
 
@@ -7,21 +7,17 @@
 #include "types.h"
 
 struct bpf_link;
+struct nettrace_bpf;
 struct observers;
-
-/* What they have of the tracer: maps by descriptor, and what it knows of the kernel. */
-struct observers_share {
-	int cpus_fd;
-	int readers_fd;
-	const u32 *ksoftirqd_pid; /* of each CPU, NT_MAX_CPUS of them */
-	const struct kernel_variables *variables;
-};
 
 /* Takes over the link, or destroys it. 0 or negative errno. */
 typedef int (*observers_link_fn)(void *user, struct bpf_link *link);
 
-/* Load them. 0 or negative errno. */
-int observers_load(const struct observers_share *share, struct observers **ret_observers);
+/* Before loading: have their programs loaded with the others, and tell them what is known of the kernel. */
+void observers_choose(struct nettrace_bpf *skel, const struct kernel_variables *variables);
+
+/* After loading. The programs stay the caller's, and must outlive this. NULL without memory. */
+struct observers *observers_new(struct nettrace_bpf *skel);
 
 /* The ring that they tell through, of NT_BLOCKAGES_BYTES. It stays theirs. */
 int observers_ring_fd(const struct observers *observers);

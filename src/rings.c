@@ -53,7 +53,8 @@ int rings_prepare(struct tracer *tracer, unsigned long long total_bytes)
 	int err;
 
 	tracer->ring_bytes = ring_size(tracer->n_cpus, total_bytes ? total_bytes : RINGS_TOTAL_BYTES);
-	tracer->ring_fds = malloc((size_t)tracer->n_cpus * sizeof(int));
+	if (!tracer->ring_fds)
+		tracer->ring_fds = malloc((size_t)tracer->n_cpus * sizeof(int));
 	if (!tracer->ring_fds)
 		return -ENOMEM;
 	memset(tracer->ring_fds, 0xff, (size_t)tracer->n_cpus * sizeof(int));

@@ -124,7 +124,7 @@ static enum nt_want_task want_task(const struct options *options)
 }
 
 static void freeze_options(struct tracer *tracer, const struct kernel_abilities *abilities,
-			   const struct kernel_variables *variables, const struct options *options)
+			   const struct kernel_variables *variables, const struct options *options, bool observe)
 {
 	struct nettrace_bpf__rodata *rodata = tracer->skel->rodata;
 	bool clones_seen = false;
@@ -141,7 +141,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel_abilities 
 	rodata->clones_unannounced = !clones_seen;
 	rodata->want_task = want_task(options);
 	rodata->want_stack = options->stack;
-	rodata->want_arrival = !options->no_attribution;
+	rodata->want_arrival = observe;
 	/* --pid learns from every journey, so none may be kept back */
 	rodata->want_shelves = options->latency || (options->min_latency_ns && !options->pid);
 	rodata->want_latency = options->latency;
@@ -205,10 +205,6 @@ static int tracer_open(struct tracer *tracer, enum bpf_build build, const struct
 	tracer->n_cpus = libbpf_num_possible_cpus();
 	if (tracer->n_cpus < 1)
 		return -EINVAL;
-	tracer->links_room = NT_PROBE_MAX * SYMBOL_VARIANTS;
-	tracer->links = calloc(tracer->links_room, sizeof(*tracer->links));
-	if (!tracer->links)
-		return -ENOMEM;
 	tracer->skel = bpf_objects_open(tracer->plan->backend == BACKEND_FENTRY, build);
 	if (!tracer->skel)
 		return -errno;
@@ -231,19 +227,38 @@ static void say_refused(int err)
 		why);
 }
 
-/* Packets can be followed without them. */
-static void load_observers(struct tracer *tracer, const struct kernel_variables *variables)
+/* Open the programs that are wanted, with what watches the CPUs or without, and load them. */
+static int load_programs(struct tracer *tracer, const struct kernel_abilities *abilities, const struct kernel_variables *variables,
+			 const struct options *options, bool observe)
 {
-	struct observers_share share = {
-		.cpus_fd = bpf_map__fd(tracer->skel->maps.cpus),
-		.readers_fd = bpf_map__fd(tracer->skel->maps.readers),
-		.ksoftirqd_pid = tracer->skel->bss->ksoftirqd_pid,
-		.variables = variables,
-	};
-	int err = observers_load(&share, &tracer->observers);
+	int err = tracer_open(tracer, choose_build(abilities), options);
 
+	if (!err)
+		err = choose_programs(tracer);
 	if (err)
-		log_say("causes of delays will not be told: the kernel refused what would watch the CPUs: %s", strerror(-err));
+		return err;
+	if (observe)
+		observers_choose(tracer->skel, variables);
+	freeze_options(tracer, abilities, variables, options, observe);
+	err = nettrace_bpf__load(tracer->skel);
+	if (err)
+		return err;
+	tracer->observers = observe ? observers_new(tracer->skel) : NULL;
+	return observe && !tracer->observers ? -ENOMEM : 0;
+}
+
+/* Packets can be followed by themselves. */
+static int load_without_observers(struct tracer *tracer, const struct kernel_abilities *abilities,
+				  const struct kernel_variables *variables, const struct options *options)
+{
+	int err;
+
+	nettrace_bpf__destroy(tracer->skel);
+	tracer->skel = NULL;
+	err = load_programs(tracer, abilities, variables, options, false);
+	if (!err)
+		log_say("causes of delays will not be told: the kernel refused what would watch the CPUs");
+	return err;
 }
 
 int tracer_load(const struct kernel_abilities *abilities, const struct kernel_variables *variables,
@@ -256,24 +271,25 @@ int tracer_load(const struct kernel_abilities *abilities, const struct kernel_va
 		return -ENOMEM;
 	tracer->plan = plan;
 	tracer->n_skipped = plan->n_skipped;
-	err = tracer_open(tracer, choose_build(abilities), options);
-	if (!err)
-		err = choose_programs(tracer);
-	if (err)
-		goto fail;
 	tracer->misses_counted = abilities->counts_misses;
-	freeze_options(tracer, abilities, variables, options);
-	err = nettrace_bpf__load(tracer->skel);
+	tracer->links_room = NT_PROBE_MAX * SYMBOL_VARIANTS;
+	tracer->links = calloc(tracer->links_room, sizeof(*tracer->links));
+	if (!tracer->links) {
+		err = -ENOMEM;
+		goto fail;
+	}
+	err = load_programs(tracer, abilities, variables, options, !options->no_attribution);
+	if (err && tracer->skel && !options->no_attribution)
+		err = load_without_observers(tracer, abilities, variables, options);
 	if (err) {
-		say_refused(err);
+		if (tracer->skel)
+			say_refused(err);
 		goto fail;
 	}
 	/* libbpf's copy of the kernel's types is free by now, and most of what this process has ever held */
 	malloc_trim(0);
 	tracer->symbol_fd = bpf_program__fd(symbol_program(tracer));
 	find_ksoftirqds(tracer->skel->bss, tracer->n_cpus);
-	if (!options->no_attribution)
-		load_observers(tracer, variables);
 	err = give_rest(tracer);
 	if (!err)
 		err = rings_make(tracer);

@@ -14,10 +14,11 @@
  *
  * They can lie in each other. What is told of the inner one is no blockage of the outer one's own.
  */
+#ifndef NT_DELAY_BPF_H
+#define NT_DELAY_BPF_H
+
 #include "compat.bpf.h"
 #include "cpu.bpf.h"
-
-char LICENSE[] SEC("license") = "GPL";
 
 #define NET_RX_SOFTIRQ 3 /* include/linux/interrupt.h */
 #define HRTIMER_BASE_MONOTONIC 0
@@ -772,3 +773,5 @@ SEC("perf_event") int cpu_tick(void *ctx)
 	tell_silent(other, since_ns);
 	return 0;
 }
+
+#endif
