@@ -55,9 +55,9 @@ before_the_stack() {
 	told 'long timer' long_timer 'timer callback [a-z_]+'
 	told 'long softirq' long_softirq 'softirq TIMER'
 	told 'softirqs off' softirqs_off "softirqs off by bash\[$sender\] in .*"
-	check 'delays are what the round trips say' delays_are_true
-	blames 'nothing else is blamed' 'irqs_off long_irq long_softirq long_timer softirqs_off'
-	check 'incidents are announced' eval "(($(grep -c '^nettrace: incident ' "$json.err") >= 5))"
+	check 'before the stack: delays are what the round trips say' delays_are_true
+	blames 'before the stack: nothing else is blamed' 'irqs_off long_irq long_softirq long_timer softirqs_off'
+	check 'before the stack: incidents are announced' eval "(($(grep -c '^nettrace: incident ' "$json.err") >= 5))"
 }
 
 # A recording says the same.
