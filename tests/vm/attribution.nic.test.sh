@@ -77,7 +77,42 @@ in_the_stack() {
 	echo 0 >/sys/class/net/lo/queues/rx-0/rps_cpus
 	check 'backlog: packets have the delay, with its cause and where' jq -se 'any(.[] | select(.type == "journey") | .delays[];
 		.stage == "link-in" and .cause == "irqs_off" and .cpu == 1 and .bound == "exact" and .incident != null and .high_ns > 20000000)' "$json"
-	equal 'backlog: none has more than it took' '' "$(jq -c 'select(.type == "journey" and ([.delays[].low_ns] | add) > .total_ns) | .id' "$json")"
+	equal 'backlog: none has more than it took' '' "$(jq -c 'select(.type == "journey" and ([.delays[].low_ns] | add) > .total_ns) | [.id, .total_ns, .delays]' "$json")"
+}
+
+# Requests that came to CPU 1's backlog while it was busy, with the time until the fault was over, and their delays there.
+# shellcheck disable=SC2016 # jq's variables
+handed_over_meanwhile() {
+	in_truth "$1" 'select(.type == "journey" and .icmp.type == 8) | .delays as $delays
+		| ([.events[] | select(.probe == "enqueue_to_backlog" or .probe == "netif_rx") | .ts_ns] | last) as $came
+		| select($came != null and $came > $from + 1000000 and $came < $to - 5000000)
+		| {least: ($to - $came), delays: [$delays[] | select(.stage == "link-in")]}'
+}
+
+# A CPU that receives packets for long has interrupts on, and softirqs, too: what it is handed meanwhile waits for its turn.
+# The fault is in the answer to a ping, within NET_RX; whichever task that came upon.
+behind_work() {
+	local pinging hog sent
+	echo 2 >/sys/class/net/lo/queues/rx-0/rps_cpus
+	taskset -c 1 bash -c 'while :; do :; done' &
+	hog=$!
+	start_with_evidence "$json" -p icmp --addr 127.0.0.1 --format jsonl || return
+	taskset -c 0 ping -q -i 0.02 127.0.0.1 >/dev/null &
+	pinging=$!
+	sleep 0.3
+	inject_fault 'busy with packets' softirqs_off "$hog"
+	quiet_kill "$hog"
+	quiet_kill "$pinging"
+	stop_nettrace
+	echo 0 >/sys/class/net/lo/queues/rx-0/rps_cpus
+	handed_over_meanwhile 'busy with packets' >"$scratch/behind"
+	sent=$(wc -l <"$scratch/behind")
+	check "busy with packets: others waited: $sent" eval '((sent > 3))'
+	# the first is served when the fault is over, and each after those that came before it
+	equal 'busy with packets: each has one delay, for so long, and that is why' '' "$(jq -c 'select((.delays | length) != 1
+		or (.least as $least | .delays[0] | .cause != "backlog" or .text != "in the backlog of cpu 1" or .incident != null or
+			.high_ns < $least or .low_ns > $least + 40000000))' "$scratch/behind")"
+	blames 'busy with packets: it is nobody' ''
 }
 
 # --min-latency counts the time before the stack, too: the kernel keeps back the others.
@@ -100,7 +135,7 @@ late_only() {
 # A NIC that a kernel thread polls waits with it for the CPU.
 threaded_napi() {
 	local pinging hog incident began lived_us from to beyond host_waited
-	if ! echo 1 >/sys/class/net/eth0/threaded 2>/dev/null; then
+	if ! echo 1 2>/dev/null >/sys/class/net/eth0/threaded; then
 		skip 'threaded NAPI' 'this kernel has none'
 		return
 	fi
@@ -158,6 +193,7 @@ before_the_stack
 recorded
 rm -f "$scratch/pipe"
 in_the_stack
+behind_work
 late_only
 threaded_napi
 nobody
