@@ -56,7 +56,7 @@ native_tests() {
 }
 
 # Where a cause is made, and has to be told: without a NIC and with one.
-cause_tests=(delays scenarios) nic_cause_tests=(attribution.nic clean.nic host.nic scenarios.nic)
+cause_tests=(delays scenarios) nic_cause_tests=(attribution.nic clean.nic host.nic module.nic scenarios.nic)
 
 # By scenario, which is what names of tests begin with: whether every kernel found who did it. What was only skipped
 # was not.
@@ -100,6 +100,12 @@ guest_tests() {
 	fi
 }
 
+# Without it, its test is skipped.
+build_module() {
+	[[ $selection != fast ]] || return 0
+	case $1 in 5.10 | 6.1) scripts/build-module.sh "$1" >/dev/null || echo "no module was built for $1" ;; esac
+}
+
 run_stages() {
 	local kernel packages=(all)
 	[[ $selection != unit ]] || packages=(build test)
@@ -112,6 +118,7 @@ run_stages() {
 		stage native native_tests || true
 	fi
 	for kernel in "${kernels[@]}"; do
+		build_module "$kernel"
 		guest_tests "$kernel"
 	done
 }

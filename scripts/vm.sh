@@ -98,6 +98,7 @@ copy_project() {
 	cd "$repo"
 	find build -type d \( -name '*san*' -o -name 'fuzz*' -o -name 'cov*' \) -prune -o -type f -perm /111 -print \
 		2>/dev/null | cpio --quiet -pdm "$root/nettrace" || true
+	[[ ! -d build/modules ]] || (find build/modules -type f -name '*.ko' | cpio --quiet -pdm "$root/nettrace")
 	[[ ! -d tests/vm ]] || (find tests/vm -type f | cpio --quiet -pdm "$root/nettrace")
 	cd "$OLDPWD"
 }
