@@ -92,7 +92,7 @@ handed_over_meanwhile() {
 # A CPU that receives packets for long has interrupts on, and softirqs, too: what it is handed meanwhile waits for its turn.
 # The fault is in the answer to a ping, within NET_RX; whichever task that came upon.
 behind_work() {
-	local pinging hog sent
+	local pinging hog sent all
 	echo 2 >/sys/class/net/lo/queues/rx-0/rps_cpus
 	taskset -c 1 bash -c 'while :; do :; done' &
 	hog=$!
@@ -112,6 +112,8 @@ behind_work() {
 	equal 'busy with packets: each has one delay, for so long, and that is why' '' "$(jq -c 'select((.delays | length) != 1
 		or (.least as $least | .delays[0] | .cause != "backlog" or .text != "in the backlog of cpu 1" or .incident != null or
 			.high_ns < $least or .low_ns > $least + 40000000))' "$scratch/behind")"
+	all=$(jq -c 'select(.type == "journey" and .icmp.type == 8 and any(.delays[]; .cause == "backlog" and .delay_ns > 10000000))' "$json" | wc -l)
+	check "busy with packets: and no other request: $all of $sent" eval '((all <= sent + 2))'
 	blames 'busy with packets: it is nobody' ''
 }
 
