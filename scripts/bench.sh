@@ -6,8 +6,8 @@
 #
 # What tracing costs, as ratios of runs made side by side: times on a shared machine are noise. The first form floods pings
 # over veth in one boot of a VM, in turn untraced, with empty programs at nettrace's probes (the floor), with nettrace and
-# with pwru, for filters that match and that do not. The second does so with more and more filters, probes, CPUs and tracked
-# packets. The third measures nettrace's tracepoint backend on this machine, and how fast it reads a recording; it needs root.
+# with pwru, for filters that match and that do not; and what watching the CPUs takes while nobody sends. The second does so
+# with more and more filters, probes, CPUs and tracked packets. The third measures nettrace's tracepoint backend on this machine, and how fast it reads a recording; it needs root.
 # Prints a table of medians and writes build/bench.json, build/bench-growth.json or build/bench-native.json.
 # Progress and what else is said go to stderr.
 #

@@ -9,7 +9,7 @@
 # Real programs rather than busybox applets: tests must see what users have. dash for the same reason: in scripts for
 # busybox's shell, its applets win over programs of the same name.
 guest_packages=(bash bpftool coreutils dash findutils grep iproute2 iptables iputils-ping kmod mawk nftables procps sed)
-guest_programs=(awk chrt dmesg flock iptables iptables-restore iptables-save ip6tables mount nsenter prlimit setpriv
+guest_programs=(awk chrt dmesg flock iptables iptables-restore iptables-save ip6tables mount nsenter prlimit script setpriv
 	setsid sh taskset umount unshare)
 # Comforts for tests and debugging, taken if the host has them.
 guest_extras=(conntrack ethtool jq nc socat tcpdump)

@@ -7,7 +7,8 @@
 # A single COMMAND is a bash script, several words are one command. Its output (stdout and stderr) is this
 # script's stdout. It runs in /nettrace, which holds the programs under build/ and tests/vm; the guest is made of
 # this machine's own iproute2, nftables, iptables, bpftool and coreutils, and forgets everything at its end. A guest may
-# have itself stopped: `echo pause 0.3 >/dev/ttyS2`, or freeze, with its clock.
+# have itself stopped: `echo pause 0.3 >/dev/ttyS2`, or freeze, with its clock. After `watch` it may ask there for how long
+# this machine kept it from running: `stalled FROM TO`, in nanoseconds ago, is answered there, with nanoseconds.
 #
 #   --kernel WHICH     5.10, 6.1 (default), 6.12, 7.x (fetched when needed), a bzImage, or a directory with
 #                      vmlinuz and lib/modules
@@ -30,6 +31,8 @@ set -euo pipefail
 . "$(dirname "$0")/vm-accel.sh"
 # shellcheck source-path=SCRIPTDIR source=vm-image.sh
 . "$(dirname "$0")/vm-image.sh"
+# shellcheck source-path=SCRIPTDIR source=vm-stalls.sh
+. "$(dirname "$0")/vm-stalls.sh"
 
 kernel=$default_kernel nic='' wire='' smp=2 mem=1024 limit=600 console='' copies=() command=()
 boot_limit=90 boot_tries=3
@@ -95,6 +98,7 @@ copy_project() {
 	cd "$repo"
 	find build -type d \( -name '*san*' -o -name 'fuzz*' -o -name 'cov*' \) -prune -o -type f -perm /111 -print \
 		2>/dev/null | cpio --quiet -pdm "$root/nettrace" || true
+	[[ ! -d build/modules ]] || (find build/modules -type f -name '*.ko' | cpio --quiet -pdm "$root/nettrace")
 	[[ ! -d tests/vm ]] || (find tests/vm -type f | cpio --quiet -pdm "$root/nettrace")
 	cd "$OLDPWD"
 }
@@ -142,7 +146,7 @@ qemu_command() {
 		-monitor "unix:$work/monitor,server=on,wait=off"
 		-chardev "socket,id=console,path=$work/keys,server=on,wait=off,logfile=$work/console" -serial chardev:console
 		-chardev "file,id=output,path=$work/output" -serial chardev:output
-		-chardev "file,id=status,path=$work/status" -serial chardev:status)
+		-chardev "pipe,id=status,path=$work/port,logfile=$work/status" -serial chardev:status)
 	case $1 in
 	kvm) qemu+=(-accel kvm -cpu host) ;;
 	# QEMU 7.2 emulates cmpxchg16b wrongly, which ends in random double faults. Without "enhanced rep movsb" the
@@ -164,34 +168,45 @@ wait_until() {
 	shift
 	until "$@"; do
 		if ((SECONDS > end)) || has_ended || ! is_read; then return 1; fi
-		nap 0.05
+		nap "$pace"
 	done
 }
 
-# What a guest asks for on its third serial port, in the array lines: `pause SECONDS` stops QEMU, as a host does that has
-# other work, while the guest's clock goes on; `freeze SECONDS` stops the machine with its clock.
-serve_stops() {
-	local line seconds asked=0
-	for line in "${lines[@]}"; do
-		if ! [[ $line =~ ^(pause|freeze)\ ([0-9.]+)$ ]] || ((asked++ < stops)); then continue; fi
-		stops=$asked seconds=${BASH_REMATCH[2]}
-		if [[ ${BASH_REMATCH[1]} == pause ]]; then
-			kill -STOP "$qemu_pid"
-			nap "$seconds"
-			kill -CONT "$qemu_pid"
-		else
-			socat - "unix-connect:$work/monitor" <<<stop >/dev/null
-			nap "$seconds"
-			socat - "unix-connect:$work/monitor" <<<cont >/dev/null
-		fi
+# stop_guest pause|freeze SECONDS: pause stops QEMU, as a host does that has other work, while the guest's clock goes on;
+# freeze stops the machine with its clock.
+stop_guest() {
+	if [[ $1 == pause ]]; then
+		kill -STOP "$qemu_pid"
+		nap "$2"
+		kill -CONT "$qemu_pid"
+	else
+		socat - "unix-connect:$work/monitor" <<<stop >/dev/null
+		nap "$2"
+		socat - "unix-connect:$work/monitor" <<<cont >/dev/null
+	fi
+}
+
+# What a guest asks for on its third serial port, in the array lines, of which the last may still be under way.
+serve() {
+	local line
+	for line in "${lines[@]:served}"; do
+		[[ $line == *$'\n' ]] || return 0
+		((served += 1))
+		line=${line%$'\n'}
+		case $line in
+		'pause '* | 'freeze '*) [[ ! $line =~ ^[a-z]+\ [0-9.]+$ ]] || stop_guest "${line% *}" "${line#* }" ;;
+		watch) watch_stalls && pace=0.02 ;;
+		'stalled '*) [[ ! $line =~ ^stalled\ ([0-9]+)\ ([0-9]+)$ ]] || stalled_ns "${BASH_REMATCH[@]:1}" >&6 ;;
+		esac
 	done
 }
 
 has_started() { [[ -s $work/status ]]; }
 has_finished() {
 	local lines
-	mapfile -t lines <"$work/status"
-	serve_stops
+	((${#stall_tasks[@]} == 0)) || look_for_stalls
+	mapfile lines <"$work/status"
+	serve
 	[[ ${lines[*]: -1} == 'exit '* ]]
 }
 has_ended() { ! kill -0 "$qemu_pid" 2>/dev/null; }
@@ -201,10 +216,11 @@ panicked() { grep -qaE 'Kernel panic|Oops:|double fault:' "$work/console"; }
 # One boot. Returns the command's status, 124 or 125; leaves $reached empty if the command was not reached.
 boot() {
 	local status=0
-	reached='' stops=0
-	rm -f "$work"/{output,status}
+	reached='' served=0 pace=0.05 stall_tasks=()
+	rm -f "$work"/{output,status,port.in,port.out}
 	: >"$work/console"
-	mkfifo "$work/output"
+	mkfifo "$work"/{output,port.in,port.out}
+	exec 6<>"$work/port.in" # open before QEMU is, and after
 	# Held open here until QEMU has ended: so cat sees the end even if QEMU never opened the pipe.
 	# shellcheck disable=SC2094
 	exec 8<>"$work/output" 7<"$work/output"
@@ -217,7 +233,7 @@ boot() {
 	watch_guest || status=$?
 	kill -KILL "$qemu_pid" 2>/dev/null || true
 	wait "$qemu_pid" 2>/dev/null || true
-	exec 8>&-
+	exec 8>&- 6>&-
 	wait "$reader" 2>/dev/null || true
 	return "$status"
 }

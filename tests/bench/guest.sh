@@ -100,6 +100,14 @@ costs() {
 	cost_per_hit not-matching '^nettrace: tracing' build/nettrace --backend "$backend" -p tcp --no-attribution -o "$scratch/trace.txt"
 }
 
+# An idle machine: nobody sends.
+idle() {
+	watching watching build/nettrace --backend "$backend" -p tcp -o "$scratch/trace.txt"
+	until_gone watching >/dev/null
+	watching not-watching build/nettrace --backend "$backend" -p tcp -o "$scratch/trace.txt" --no-attribution
+	until_gone not-watching >/dev/null
+}
+
 topology || exit
 list_probes "$backend" >"$scratch/probes"
 for ((round = 1; round <= rounds; round++)); do
@@ -115,4 +123,5 @@ for ((round = 1; round <= rounds; round++)); do
 	theirs pwru-not-matching tcp
 	first_events
 	costs
+	idle
 done

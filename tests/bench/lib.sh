@@ -61,11 +61,30 @@ stop_tracer() {
 # that to a child.
 until_gone() {
 	local began=$EPOCHREALTIME tries=600
-	while ((tries-- > 0)) && bpftool prog list | grep -qE ' name (fn_|tp_|fx_|kprobe_skb|fexit_|empty_)'; do sleep 0.05; done
+	while ((tries-- > 0)) && bpftool prog list | grep -qE ' name (fn_|tp_|fx_|kprobe_skb|fexit_|cpu_|empty_)'; do sleep 0.05; done
 	sample "$1" gone_ms "$(ms_since "$began")"
 }
 
 # The sum over all loaded programs; needs kernel.bpf_stats_enabled.
 program_costs() {
 	bpftool -j prog show | jq -r '[.[] | select(.run_cnt)] | "\(map(.run_time_ns) | add) \(map(.run_cnt) | add)"'
+}
+
+# watching STATE COMMAND...: what watching the CPUs takes of one, in per cent, while nothing is sent.
+watching() {
+	local state=$1 seconds=5
+	shift
+	sysctl -qw kernel.bpf_stats_enabled=1
+	start_tracer "$state" '^nettrace: tracing' "$@" >/dev/null || return
+	sleep "$seconds"
+	observers_ns >"$scratch/ns"
+	sample "$state" cpu_percent "$(awk -v s="$seconds" '{ print $1 / s / 1e7 }' "$scratch/ns")"
+	sample "$state" observers "$(awk '{ print $2 }' "$scratch/ns")"
+	stop_tracer "$state" >/dev/null
+	sysctl -qw kernel.bpf_stats_enabled=0
+}
+
+# Of the programs that watch CPUs: how long they ran together, by the kernel's own clock, and how many they are.
+observers_ns() {
+	bpftool -j prog show | jq -r '[.[] | select(.name // "" | startswith("cpu_")) | .run_time_ns // 0] | "\(add // 0) \(length)"'
 }

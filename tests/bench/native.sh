@@ -77,19 +77,6 @@ hits() {
 	sysctl -qw kernel.bpf_stats_enabled=0
 }
 
-# What watching the CPUs takes of one while nothing is sent.
-observers() {
-	local seconds=5
-	sysctl -qw kernel.bpf_stats_enabled=1
-	start_tracer x '^nettrace: tracing' build/nettrace --backend tracepoint -p tcp -w "$scratch/none.nettrace" >/dev/null || return
-	sleep "$seconds"
-	bpftool -j prog show |
-		jq -r --argjson s "$seconds" '[.[] | select(.name // "" | startswith("cpu_")) | .run_time_ns // 0] | add / $s / 1e7' |
-		sed 's/^/sample watching cpu_percent /'
-	stop_tracer x >/dev/null
-	sysctl -qw kernel.bpf_stats_enabled=0
-}
-
 # Of the recording that the last of them made.
 reading() {
 	local began seconds
@@ -105,6 +92,6 @@ list_probes tracepoint >"$scratch/probes"
 for ((round = 1; round <= rounds; round++)); do
 	progress "round $round of $rounds"
 	hits
-	observers
+	watching watching build/nettrace --backend tracepoint -p tcp -w "$scratch/none.nettrace"
 	reading
 done

@@ -25,6 +25,7 @@ COLUMNS = [
     ("peak_kib", "peak KiB", 0),
     ("hit_ns", "ns/hit", 1),
     ("above_empty_ns", "above empty", 1),
+    ("observers", "observers", 0),
     ("cpu_percent", "% of a CPU", 3),
     ("events", "events", 0),
     ("seconds", "s", 2),

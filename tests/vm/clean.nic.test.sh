@@ -15,7 +15,7 @@ pings=100
 # clean NAME: at ten a second; jq would need minutes for all that there is to be told of so many.
 clean() {
 	local name=$1
-	start_nettrace "$scratch/all" -p icmp --addr 10.0.2.2 --format jsonl || return
+	start_with_evidence "$scratch/all" -p icmp --addr 10.0.2.2 --format jsonl || return
 	ping -q -i 0.1 -c "$pings" 10.0.2.2 >"$scratch/pings"
 	stop_nettrace
 	equal "$name: status" 0 "$nettrace_status"

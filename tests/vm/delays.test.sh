@@ -69,18 +69,43 @@ neighbour() {
 	told neighbour neighbour 195 260 'neighbour the link-layer address of the next hop was not known'
 }
 
+# add_rules NUMBER
 # shellcheck disable=SC2016 # awk's
+add_rules() {
+	in_b nft -f - < <(awk -v n="$1" 'BEGIN { print "table ip long { chain rules { type filter hook input priority 0;"
+		for (i = 0; i < n; i++) print "ip saddr != 10.9.9.1 ip daddr != 10.9.9.1 ip ttl != 1 ip saddr 10.9." int(i / 250) "." i % 250 " counter"
+		print "}"; print "}" }')
+}
+
 rules() {
 	local stopped
-	in_b nft -f - < <(awk 'BEGIN { print "table ip long { chain rules { type filter hook input priority 0;"
-		for (i = 0; i < 40000; i++) print "ip saddr != 10.9.9.1 ip daddr != 10.9.9.1 ip ttl != 1 ip saddr 10.9." int(i / 250) "." i % 250 " counter"
-		print "}"; print "}" }')
+	add_rules 40000
 	observe pings -p icmp --daddr 10.7.0.2
 	in_b nft delete table ip long
 	# of a virtual CPU that its host stops in there it is told that it did not run
 	stopped=$(jq -c 'select(.type == "journey") | .delays[] | select(.stage == "netfilter" and .cause != "netfilter")' "$json" | wc -l)
 	check 'rules: of most packets' eval '((stopped < 2))'
 	count=$((3 - stopped)) told rules netfilter 1 200 'netfilter netfilter, .*table:long, chain:rules, 40000 rules'
+}
+
+# For each packet the time in the chain, as its events have it.
+in_chain() {
+	jq -c 'select(.type == "journey") | .delays as $delays | .events as $events | range($events | length - 1) as $i
+		| select($events[$i].notes.table.table == "long") | {ns: ($events[$i + 1].ts_ns - $events[$i].ts_ns), delays: $delays}' "$json"
+}
+
+# Whether so many take 1 ms depends on the machine: a delay is told if they do, and only then.
+fewer_rules() {
+	add_rules 5000
+	observe pings -p icmp --daddr 10.7.0.2
+	in_b nft delete table ip long
+	in_chain >"$scratch/chains"
+	equal 'fewer rules: all packets went by them' 3 "$(wc -l <"$scratch/chains")"
+	check 'fewer rules: they took long enough to be seen' jq -se 'all(.[]; .ns > 20000)' "$scratch/chains"
+	equal 'fewer rules: told is what took 1 ms or more' "$(jq -c '.ns >= 1000000' "$scratch/chains")" \
+		"$(jq -c 'any(.delays[]; .cause == "netfilter" or .stage == "netfilter")' "$scratch/chains")"
+	equal 'fewer rules: for so long, and how many they are' '' "$(jq -c '.ns as $ns | .delays[]
+		| select(.cause == "netfilter" and (.delay_ns != $ns or (.text | test("table:long, chain:rules, 5000 rules$") | not)))' "$scratch/chains")"
 }
 
 fragments() { in_a ping -q -c 1 -s 2000 10.7.0.2; }
@@ -199,26 +224,35 @@ socket_in_use() {
 }
 
 # A realtime task gives the CPU to nobody; of every second it may have 950 ms.
+hog() { timeout "$1" taskset -c 1 chrt -f 50 bash -c 'while :; do :; done'; }
+
 send_to_hogged() {
 	{
 		echo one
 		sleep 0.3
-		timeout 0.3 taskset -c 1 chrt -f 50 bash -c 'while :; do :; done' &
+		hog 0.3 &
 		sleep 0.05
 		echo two
 		sleep 0.5
-	} | in_a taskset -c 0 socat -u - UDP-SENDTO:10.7.0.2:7000
+	} | in_a taskset -c 0 socat -u - "$1"
 }
 
+send_udp_to_hogged() { send_to_hogged UDP-SENDTO:10.7.0.2:7000; }
+send_tcp_to_hogged() { send_to_hogged TCP:10.7.0.2:7000; }
+
+# reader_off_cpu NAME ADDRESS TRAFFIC PROTOCOL
 reader_off_cpu() {
-	reader_on=1 start_reader UDP-RECV:7000
-	observe send_to_hogged -p udp -D 7000
+	reader_on=1 start_reader "$2"
+	observe "$3" -p "$4" -D 7000
 	end_reader
-	told 'reader kept off its CPU' reader_not_scheduled 150 320 \
+	told "$1" reader_not_scheduled 150 320 \
 		"socket queue its reader socat\\[$reader\\] was ready to run for [0-9.]+ ms, [0-9.]+ ms of which bash\\[[0-9]+\\] had its CPU"
 }
 
-hog() { timeout "$1" taskset -c 1 chrt -f 50 bash -c 'while :; do :; done'; }
+readers_off_cpu() {
+	reader_off_cpu 'reader kept off its CPU' UDP-RECV:7000 send_udp_to_hogged udp
+	reader_off_cpu 'TCP reader kept off its CPU' TCP-LISTEN:7000 send_tcp_to_hogged tcp
+}
 
 # A longer wait of long ago has nothing to do with the second packet.
 send_to_hogged_twice() {
@@ -266,11 +300,12 @@ if check 'topology' topology_veth; then
 	tbf
 	neighbour
 	rules
+	fewer_rules
 	late_fragment
 	late_fragment6
 	stopped_readers
 	lost_segment
 	socket_in_use
-	reader_off_cpu
+	readers_off_cpu
 	restless_reader
 fi

@@ -97,6 +97,87 @@ dropped() {
 	equal 'dropped: all packets' 50 "$(report "$out" | jq .packets)"
 }
 
+# "CPU NET_RX NET_TX SQUEEZED" for each, as the kernel counts them (fs/proc/softirqs.c, softnet_seq_show()).
+kernel_counters() {
+	paste <(awk '$1 == "NET_RX:" { for (i = 2; i <= NF; i++) print i - 2, $i }' /proc/softirqs) \
+		<(awk '$1 == "NET_TX:" { for (i = 2; i <= NF; i++) print $i }' /proc/softirqs) \
+		<(while read -r _ _ n _; do echo $((16#$n)); done </proc/net/softnet_stat) | awk 'NF == 4 { $1 = $1; print }'
+}
+
+# since BEFORE AFTER: AFTER with what was in BEFORE taken away, but for the CPU.
+since() { paste -d ' ' <(echo "$1") <(echo "$2") | awk '{ print $1, $6 - $2, $7 - $3, $8 - $4 }'; }
+
+# What comes while nettrace gets ready or goes may be counted or not: there must be an occasion without.
+counted() {
+	local out=$scratch/counted.jsonl budget before ready over after
+	budget=$(sysctl -n net.core.netdev_budget)
+	for _ in 1 2 3 4 5; do
+		before=$(kernel_counters)
+		start_nettrace "$out" -p icmp --latency --format jsonl || return
+		ready=$(kernel_counters)
+		sysctl -qw net.core.netdev_budget=1
+		traffic >"$scratch/traffic" || return
+		sysctl -qw net.core.netdev_budget="$budget"
+		over=$(kernel_counters)
+		stop_nettrace
+		after=$(kernel_counters)
+		[[ $before != "$ready" || $over != "$after" ]] || break
+	done
+	equal 'counted: nothing else came' "$before $over" "$ready $after"
+	equal 'counted: NET_RX, NET_TX and squeezes of each CPU as the kernel does' "$(since "$before" "$after")" \
+		"$(report "$out" | jq -r '.cpus[] | "\(.cpu) \(.net_rx) \(.net_tx) \(.time_squeeze)"')"
+	check 'counted: there are some of each' jq -se '[.[] | select(.type == "latency") | .cpus[]] |
+		all(map(.net_rx), map(.net_tx), map(.time_squeeze); add >= 10)' "$out"
+}
+
+# No interface here has a ring that could be too small: the kernel's files are replaced.
+overrun() {
+	local out=$scratch/overrun statistic statistics=/sys/class/net/lo/statistics
+	for statistic in missed:7 fifo:1; do
+		echo "${statistic#*:}" >"$scratch/${statistic%:*}"
+		mount --bind "$scratch/${statistic%:*}" "$statistics/rx_${statistic%:*}_errors" || return
+	done
+	if check 'overrun: nettrace begins' start_nettrace "$out.jsonl" -p icmp --latency --format jsonl; then
+		echo 12 >"$scratch/missed"
+		echo 4 >"$scratch/fifo"
+		stop_nettrace
+		equal 'overrun: so many since it began' '5 3' "$(report "$out.jsonl" | jq -r '.nics[] | select(.ifname == "lo") | "\(.rx_missed) \(.rx_fifo)"')"
+		equal 'overrun: and of no other interface' '' "$(report "$out.jsonl" | jq -c '.nics[] | select(.ifname != "lo" and .rx_missed + .rx_fifo > 0)')"
+	fi
+	if check 'overrun: nettrace begins again' start_nettrace "$out" -p icmp --latency; then
+		echo 13 >"$scratch/missed"
+		stop_nettrace
+		check 'overrun: in text' grep -qx 'lo had no room for 1 packets (missed) and 0 (fifo)' "$out"
+	fi
+	for statistic in missed fifo; do umount "$statistics/rx_${statistic}_errors"; done
+}
+
+# The tables that a terminal was shown, one after another, of each how many requests and replies had been sent.
+shown() { tr -d '\r' <"$1" | awk 'BEGIN { RS = "\033\\[H\033\\[J" } match($0, /\nwhole +[0-9]+/) { split(substr($0, RSTART, RLENGTH), word, / +/); print word[2] }'; }
+
+# It is a terminal's upper left corner and what was there before is gone, each second, and at the end.
+on_a_terminal() {
+	local out=$scratch/terminal shower
+	mkfifo "$scratch/keys"
+	exec 7<>"$scratch/keys"
+	TERM=xterm NO_COLOR=1 env --default-signal=INT,QUIT script -qefc "exec '$nettrace' -p icmp --latency" "$out" <&7 >/dev/null &
+	shower=$!
+	check 'terminal: nettrace begins' wait_for 60 grep -q '^nettrace: tracing,' "$out" || return
+	in_a ping -q -f -c 50 10.7.0.2 >/dev/null
+	sleep 2.2
+	in_a ping -q -f -c 50 10.7.0.2 >/dev/null
+	sleep 2.2
+	printf '\003' >&7 # Ctrl-C
+	check 'terminal: its status is 0' wait "$shower"
+	exec 7>&-
+	shown "$out" >"$scratch/shown"
+	check "terminal: tables are renewed: $(paste -sd ' ' "$scratch/shown")" eval '(($(wc -l <"$scratch/shown") >= 4))'
+	check 'terminal: what was sent first is there before the rest' grep -qx 100 "$scratch/shown"
+	check 'terminal: what was sent later is, too, before the end' eval '(($(grep -cx 200 "$scratch/shown") >= 2))'
+	check 'terminal: they only grow' sort -nc "$scratch/shown"
+	equal 'terminal: the slowest are told once' 5 "$(grep -cE '\*{15} .+ \*{15}' "$out")"
+}
+
 # One that is under way is not over.
 open_end() {
 	local out=$scratch/open.jsonl
@@ -114,6 +195,9 @@ check_backend auto
 [[ -z ${NETTRACE_LONG:-} ]] || check_backend fentry
 check_backend tracepoint
 in_text
+on_a_terminal
 recorded
+counted
+overrun
 open_end
 dropped

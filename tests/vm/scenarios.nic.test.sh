@@ -9,16 +9,9 @@ set -u
 # shellcheck source-path=SCRIPTDIR source=faults.sh
 . "$(dirname "$0")/faults.sh"
 
-# What the kernel's clock says, in ns: up to 10 ms too little.
-uptime_ns() {
-	local up
-	read -r up _ </proc/uptime
-	echo "${up/./}0000000"
-}
-
 # What nettrace says of them is in $json.
 start_pings() {
-	start_nettrace "$json" -p icmp --addr 10.0.2.2 --format jsonl || return
+	start_with_evidence "$json" -p icmp --addr 10.0.2.2 --format jsonl || return
 	taskset -c 0 ping -q -i 0.02 10.0.2.2 >"$scratch/pings" &
 	pinging=$!
 	keep_jiffies
@@ -29,20 +22,6 @@ end_pings() {
 	quiet_kill "$pinging" "$counter"
 	stop_nettrace
 	equal "$1: status" 0 "$nettrace_status"
-}
-
-# blames_only NAME WANTED INJECTED: the injected fault may have held packets, too. A host that stops a virtual CPU for a
-# moment may do so where interrupts are off, or in a timer's callback.
-blames_only() {
-	local got least
-	got=$(blamed | tr ' ' '\n' | grep -vx "$3" | sort -u | paste -sd ' ')
-	least=$(tr ' ' '\n' <<<"$got" | grep -vxE 'irqs_off|long_timer' | paste -sd ' ')
-	if [[ $got != "$2" && $least == "$2" ]]; then
-		skip "$1" "or the host stopped a CPU: $(jq -c 'select(.type == "incident" and
-			(.cause == "irqs_off" or .cause == "long_timer")) | [.text, .low_ns]' "$json" | paste -sd ' ')"
-	else
-		equal "$1" "$2" "$got"
-	fi
 }
 
 older_than() { [[ $(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1) != "$1" ]]; }
@@ -146,7 +125,7 @@ preempt_off() {
 	equal 'preemption off: it is no incident' '' "$(incident_of 'preemption off' | jq -r \
 		--arg true "$(ksoftirqd_holds && echo ksoftirqd_starved)" 'select(.low_ns > 100000000 and
 			.cause != "unknown" and .cause != "host_pause" and .cause != $true) | .text')"
-	blames_only 'preemption off: no one is blamed' '' ksoftirqd_starved
+	blames_only 'preemption off: no one is blamed' '' ''
 }
 
 # Of the NIC's PCI device: where the message control word of its MSI-X capability has the bit that masks all interrupts
@@ -183,14 +162,14 @@ bql() {
 	start_pings || return
 	echo 1 >"$limit"
 	poke "$place" "$((value | 0x40))"
-	from_ns=$(uptime_ns)
+	from_ns=$(clock_ns)
 	sleep 0.4
-	to_ns=$(uptime_ns)
+	to_ns=$(clock_ns)
 	poke "$place" "$value"
 	sleep 0.6
 	end_pings BQL
 	echo 1879048192 >"$limit"
-	left_ns=$(uptime_ns)
+	left_ns=$(clock_ns)
 	# The queue stops when the first packet is with the NIC. What comes first then passes by the qdisc
 	# (TCQ_F_CAN_BYPASS) and is put back.
 	jq -c --argjson from "$((from_ns + 10000000))" --argjson to "$to_ns" 'select(.type == "journey" and .icmp.type == 8)
@@ -203,7 +182,7 @@ bql() {
 		'select(any(.delays[]; .cause == "qdisc_bql" and .stage == "qdisc" and .high_ns <= $most) and
 			([.delays[] | select(.cause == "qdisc_bql") | .delay_ns] | add) >= .left | not)' "$scratch/held")"
 	check 'BQL: in words' grep -q 'kept it: the driver had as many bytes as its queue limits (BQL) allow' "$scratch/held"
-	blames_only 'BQL: no one is blamed' '' ksoftirqd_starved
+	blames_only 'BQL: no one is blamed' '' ''
 }
 
 # How often NET_RX used up its budget or its time on CPU 1; softnet_seq_show().
@@ -230,7 +209,7 @@ napi_budget() {
 	check 'NAPI budget: delays are what the round trips say' delays_are_true
 	text=$(jq -r 'select(.type == "incident" and .cause == "napi_budget") | .text' "$json" | sort | tail -n 1)
 	check 'NAPI budget: in words' grep -qE '^more packets than one NET_RX takes: .* was used up [0-9]+ times?$' <<<"$text"
-	blames_only 'NAPI budget: nothing else is blamed' napi_budget ksoftirqd_starved
+	blames_only 'NAPI budget: nothing else is blamed' napi_budget ''
 }
 
 echo 2 >"/proc/irq/$(input_irq)/smp_affinity"
