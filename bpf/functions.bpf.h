@@ -25,15 +25,27 @@ struct {
 	__type(value, u32);
 } probe_by_ip SEC(".maps");
 
-static __always_inline u32 probe_of(struct pt_regs *ctx)
+/* False: the function is none that was probed, as far as is known. */
+static __always_inline bool find_probe(struct pt_regs *ctx, u32 *ret_probe)
 {
 	u64 ip = ctx->ip;
 	u32 *probe;
 
-	if (has_cookie)
-		return (u32)bpf_get_attach_cookie(ctx) & (NT_PROBE_MAX - 1);
+	if (has_cookie) {
+		*ret_probe = (u32)bpf_get_attach_cookie(ctx) & (NT_PROBE_MAX - 1);
+		return true;
+	}
 	probe = bpf_map_lookup_elem(&probe_by_ip, &ip);
-	return probe ? *probe & (NT_PROBE_MAX - 1) : 0;
+	*ret_probe = probe ? *probe & (NT_PROBE_MAX - 1) : 0;
+	return probe != NULL;
+}
+
+static __always_inline u32 probe_of(struct pt_regs *ctx)
+{
+	u32 probe;
+
+	find_probe(ctx, &probe);
+	return probe;
 }
 
 static __always_inline u32 probe_here(void *ctx, u32 probe)
@@ -90,9 +102,12 @@ static __always_inline struct sk_buff *skb_of(struct pt_regs *ctx, u32 probe)
 
 SEC("kprobe") int fn_rest(struct pt_regs *ctx)
 {
-	u32 probe = probe_of(ctx);
-	struct sk_buff *skb = skb_of(ctx, probe);
+	struct sk_buff *skb;
+	u32 probe;
 
+	if (!find_probe(ctx, &probe))
+		return 0;
+	skb = skb_of(ctx, probe);
 	slow_hit(ctx, skb, probe_flags[probe], probe, find_tracked(skb));
 	return 0;
 }

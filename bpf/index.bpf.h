@@ -79,6 +79,8 @@ static __always_inline u32 index_find(void *index, u64 key)
 	volatile u64 *keys;
 	u32 set, i, way;
 
+	if (!key) /* which marks what is free; a qdisc says that it is empty with a packet of NULL */
+		return NO_PLACE;
 #pragma unroll
 	for (i = 0; i < SETS_TRIED; i++) {
 		set = nt_prefilter_slot(key) ^ i;
@@ -99,6 +101,8 @@ static __always_inline u32 index_claim(void *index, u64 key)
 	u32 set, i, way;
 	u64 *keys;
 
+	if (!key)
+		return NO_PLACE;
 	for (i = 0; i < SETS_TRIED; i++) {
 		set = nt_prefilter_slot(key) ^ i;
 		keys = keys_of(index, set);
@@ -212,7 +216,10 @@ PART bool held_delete(u64 head)
 	return true;
 }
 
-/* False if there is no room. What is there belonged to a packet whose end was missed. */
+/*
+ * False if there is no room. What is there belonged to a packet whose end was missed. Two CPUs that see clones of an unknown
+ * head at the same moment could both enter it: the second entry is found once the first is gone, and swept if nobody does.
+ */
 static __always_inline bool held_insert(u64 head, const struct nt_held *value)
 {
 	struct nt_held *entry;

@@ -12,7 +12,7 @@
 #include "hit.bpf.h"
 #include "frees.bpf.h"
 #include "functions.bpf.h"
-#include "delay.bpf.h"
+#include "readers.bpf.h"
 #include "symbol.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";

@@ -130,7 +130,7 @@ static struct blockage *goes_on_with(struct attribution *attribution, const stru
 		struct blockage *before = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES];
 
 		if (before->blocked.cause == NT_CAUSE_NAPI_BUDGET && before->blocked.cpu == blocked->cpu)
-			return before->blocked.end_ns == blocked->start_lo_ns && !before->told &&
+			return before->blocked.end_ns == blocked->start_lo_ns && !before->settled &&
 			       before->blocked.end_ns - before->blocked.start_lo_ns < FLOOD_MAX_NS ? before : NULL;
 	}
 	return NULL;

@@ -30,7 +30,7 @@ static size_t set_bytes(const struct index *index)
 static int sieve_set(const struct index *index, u64 *keys, index_fn choose, index_gone_fn gone, void *user)
 {
 	char *values = (char *)(keys + NT_INDEX_WAYS);
-	char copy[INDEX_VALUE_MAX_BYTES];
+	_Alignas(u64) char copy[INDEX_VALUE_MAX_BYTES];
 	int err = 0;
 
 	for (unsigned int way = 0; !err && way < NT_INDEX_WAYS; way++) {
@@ -69,7 +69,7 @@ static int sieve_memory(const struct index *index, index_fn choose, index_gone_f
 /* Since the entry was copied, the address may have become another packet's. */
 static bool delete_same(const struct index *index, u64 key, const char *copied)
 {
-	char now[INDEX_VALUE_MAX_BYTES];
+	_Alignas(u64) char now[INDEX_VALUE_MAX_BYTES];
 
 	return !bpf_map_lookup_elem(index->map_fd, &key, now) &&
 	       !memcmp(now + index->id_offset, copied + index->id_offset, sizeof(u32)) &&

@@ -189,31 +189,41 @@ static struct btf *part_types(struct bpf_func_info *ret_main, struct bpf_func_in
 	return btf;
 }
 
-bool kernel_has_parts(void)
+/* A part is called, and then another program, as those of kprobes do: what is interpreted may not have both. */
+static int load_parts(const struct btf *types, const struct bpf_func_info functions[2], int programs_fd)
 {
-	static const struct bpf_insn insns[] = {
+	struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_1},
 		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = BPF_REG_10, .off = -4},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
 		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -4},
-		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = 2},
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = 7},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_6},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = BPF_REG_2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = programs_fd},
+		{0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
 		{.code = BPF_JMP | BPF_EXIT},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	struct bpf_func_info functions[] = {{.insn_off = 0}, {.insn_off = 6}};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .func_info = functions, .func_info_cnt = 2,
-		    .func_info_rec_size = sizeof(*functions));
-	struct btf *types = part_types(&functions[0], &functions[1]);
-	int err;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_btf_fd = (u32)btf__fd(types), .func_info = functions,
+		    .func_info_cnt = 2, .func_info_rec_size = sizeof(*functions));
 
-	if (!types)
-		return false;
-	opts.prog_btf_fd = (u32)btf__fd(types);
-	err = close_trial(bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "nt_trial", "GPL", insns,
-					sizeof(insns) / sizeof(*insns), &opts));
+	return bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "nt_trial", "GPL", insns, sizeof(insns) / sizeof(*insns), &opts);
+}
+
+bool kernel_has_parts(void)
+{
+	struct bpf_func_info functions[] = {{.insn_off = 0}, {.insn_off = 12}};
+	struct btf *types = part_types(&functions[0], &functions[1]);
+	int programs_fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "nt_trial", sizeof(u32), sizeof(u32), 1, NULL);
+	bool has = types && programs_fd >= 0 && !close_trial(load_parts(types, functions, programs_fd));
+
+	close_trial(programs_fd);
 	btf__free(types);
-	return !err;
+	return has;
 }
 
 int kernel_try_perf_clock(void)

@@ -59,6 +59,11 @@ void log_init(bool verbose)
 	libbpf_set_print(on_libbpf_message);
 }
 
+void log_forget_reason(void)
+{
+	*libbpf_reason = 0;
+}
+
 const char *log_libbpf_reason(void)
 {
 	return libbpf_reason;

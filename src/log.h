@@ -17,6 +17,9 @@ bool log_said(void);
 /* Keep libbpf quiet; with verbose, let it speak. Its first complaint is kept for log_libbpf_reason. */
 void log_init(bool verbose);
 
+/* Before another try. */
+void log_forget_reason(void);
+
 /* The first warning that libbpf gave, one line without newline, or "" if none. */
 const char *log_libbpf_reason(void);
 

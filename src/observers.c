@@ -14,7 +14,6 @@
 #include "cpu_abi.h"
 #include "track_abi.h"
 
-
 /* Work so long ago makes a CPU worth watching no more. */
 #define WATCH_NS 10000000000ull
 

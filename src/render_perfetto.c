@@ -12,7 +12,6 @@
 #include "perfetto_trace.h"
 #include "probe_table.h"
 #include "render.h"
-#include "track_abi.h"
 #include "wait.h"
 
 #define TRACE_TRACK 3u
@@ -20,9 +19,9 @@
 #define JOURNEY_TRACK (1ull << 32)
 #define INCIDENT_GROUP 4u
 #define BLOCKED_GROUP 5u
-#define BLOCKED_TRACK 0x30000u
 #define INCIDENT_TRACK (1ull << 40)
 #define WAIT_TRACK (1ull << 41)
+#define BLOCKED_TRACK (1ull << 42)
 
 #define PACKET_TEXT_BYTES 256
 #define NAME_BYTES 384
@@ -31,8 +30,7 @@
 
 struct perfetto {
 	struct perfetto_cpus cpus;
-	u64 n_journeys, n_waits;
-	u32 blocked_tracks[NT_MAX_CPUS]; /* those described, a bit for each cause */
+	u64 n_journeys, n_waits, n_blocked;
 	u64 last_ns; /* of all that was told */
 };
 
@@ -321,15 +319,12 @@ static void tell_incident(struct render *render, const struct incident *incident
 		perfetto->last_ns = blocked->end_ns;
 }
 
-/*
- * A time in which a CPU did no network work, as far as that is certain, whether or not it held packets. Those of one cause
- * follow each other on their CPU, and have a track together; those of different causes can lie across each other.
- */
+/* A time in which a CPU did no network work, as far as that is certain, whether or not it held packets. */
 static void tell_blocked(struct render *render, const struct nt_blocked *blocked)
 {
 	struct perfetto *perfetto = render->state;
-	char name[64], cause[CAUSE_TEXT_BYTES];
-	struct perfetto_track track = {.uuid = BLOCKED_TRACK + (u64)blocked->cpu * NT_CAUSE_COUNT + blocked->cause,
+	char name[32], cause[CAUSE_TEXT_BYTES];
+	struct perfetto_track track = {.uuid = BLOCKED_TRACK + perfetto->n_blocked++,
 				       .parent = BLOCKED_GROUP,
 				       .name = name,
 				       .kind = PERFETTO_SLICES};
@@ -337,20 +332,14 @@ static void tell_blocked(struct render *render, const struct nt_blocked *blocked
 		.ts_ns = blocked->start_hi_ns, .track = track.uuid, .name = cause, .category = "blocked"
 	};
 
-	if (blocked->cpu >= NT_MAX_CPUS || blocked->cause >= NT_CAUSE_COUNT)
-		return;
-	snprintf(name, sizeof(name), "CPU %u %s", blocked->cpu, cause_name(blocked->cause));
+	snprintf(name, sizeof(name), "CPU %u", blocked->cpu);
 	cause_text(blocked, render->env.dict, cause, sizeof(cause));
-	if (!(perfetto->blocked_tracks[blocked->cpu] & 1u << blocked->cause))
-		perfetto_trace_track(render->out, &track);
-	perfetto->blocked_tracks[blocked->cpu] |= 1u << blocked->cause;
+	perfetto_trace_track(render->out, &track);
 	perfetto_slice_begin(render->out, &slice);
 	perfetto_slice_end(render->out, blocked->end_ns, track.uuid);
 	if (blocked->end_ns > perfetto->last_ns)
 		perfetto->last_ns = blocked->end_ns;
 }
-
-_Static_assert(NT_CAUSE_COUNT <= 32, "a bit for each");
 
 static void note_totals(struct perfetto_notes *notes, const struct trace_totals *totals)
 {

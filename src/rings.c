@@ -19,10 +19,13 @@
 #define RINGS_TOTAL_BYTES (8u << 20)
 #define RING_MIN_BYTES (256u << 10)
 
+/* The verifier takes no offset into memory from 1 << 29 on (BPF_MAX_VAR_OFF), and the kernel no larger ring of its own. */
+#define OWN_RING_MAX_BYTES (1u << 28)
+#define RING_MAX_BYTES (1u << 30)
+
 /* A power of two for each CPU, together no more than the budget unless that is below the least. */
-static size_t ring_size(int n_cpus, unsigned long long total_bytes)
+static size_t ring_size(int n_cpus, unsigned long long total_bytes, size_t bytes)
 {
-	size_t bytes = 1u << 30;
 
 	while (bytes > RING_MIN_BYTES && bytes * (size_t)n_cpus > total_bytes)
 		bytes /= 2;
@@ -52,7 +55,8 @@ int rings_prepare(struct tracer *tracer, unsigned long long total_bytes)
 	struct bpf_map *rings = tracer->skel->maps.rings;
 	int err;
 
-	tracer->ring_bytes = ring_size(tracer->n_cpus, total_bytes ? total_bytes : RINGS_TOTAL_BYTES);
+	tracer->ring_bytes = ring_size(tracer->n_cpus, total_bytes ? total_bytes : RINGS_TOTAL_BYTES,
+				       has_own_rings(tracer) ? OWN_RING_MAX_BYTES : RING_MAX_BYTES);
 	if (!tracer->ring_fds)
 		tracer->ring_fds = malloc((size_t)tracer->n_cpus * sizeof(int));
 	if (!tracer->ring_fds)
@@ -109,7 +113,9 @@ int rings_make(struct tracer *tracer)
 {
 	int err = source_ring_new((unsigned int)tracer->n_cpus + 1, &tracer->source), cpu;
 
-	if (!err && has_own_rings(tracer))
+	if (err)
+		return err;
+	if (has_own_rings(tracer))
 		err = map_own_rings(tracer);
 	else
 		for (cpu = 0; !err && cpu < tracer->n_cpus; cpu++)

@@ -241,8 +241,11 @@ static int load_programs(struct tracer *tracer, const struct kernel_abilities *a
 		observers_choose(tracer->skel, variables);
 	freeze_options(tracer, abilities, variables, options, observe);
 	err = nettrace_bpf__load(tracer->skel);
-	if (err)
+	if (err) {
+		tracer->refused = true;
 		return err;
+	}
+	tracer->refused = false;
 	tracer->observers = observe ? observers_new(tracer->skel) : NULL;
 	return observe && !tracer->observers ? -ENOMEM : 0;
 }
@@ -255,6 +258,7 @@ static int load_without_observers(struct tracer *tracer, const struct kernel_abi
 
 	nettrace_bpf__destroy(tracer->skel);
 	tracer->skel = NULL;
+	log_forget_reason();
 	err = load_programs(tracer, abilities, variables, options, false);
 	if (!err)
 		log_say("causes of delays will not be told: the kernel refused what would watch the CPUs");
@@ -279,10 +283,10 @@ int tracer_load(const struct kernel_abilities *abilities, const struct kernel_va
 		goto fail;
 	}
 	err = load_programs(tracer, abilities, variables, options, !options->no_attribution);
-	if (err && tracer->skel && !options->no_attribution)
+	if (tracer->refused && !options->no_attribution)
 		err = load_without_observers(tracer, abilities, variables, options);
 	if (err) {
-		if (tracer->skel)
+		if (tracer->refused)
 			say_refused(err);
 		goto fail;
 	}

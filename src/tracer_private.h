@@ -17,6 +17,7 @@ struct tracer {
 	int row_errors[NT_PROBE_MAX]; /* of attaching; 0: attached, or never tried */
 	int n_cpus;
 	bool misses_counted;
+	bool refused; /* the kernel did not load the programs */
 	int symbol_fd; /* of the program that names addresses, negative: the kernel does not have what it needs */
 	struct nt_shelf *shelves; /* of the kernel side; NULL if it keeps no records back */
 	const struct nt_histogram *latencies; /* of the kernel side; NULL without --latency */
@@ -30,7 +31,7 @@ struct tracer {
 
 /* Before loading: how large the rings are, by the budget for all of them (0: the default). 0 or negative errno. */
 int rings_prepare(struct tracer *tracer, unsigned long long total_bytes);
-/* After loading, also of the observers. 0 or negative errno, which is explained. */
+/* After loading, also of the observers. 0 or negative errno. */
 int rings_make(struct tracer *tracer);
 void rings_free(struct tracer *tracer);
 
