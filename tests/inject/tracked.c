@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * usage: tracked [entries]
+ * usage: tracked [entries|first]
  *
  * What the nettrace that runs, the last one that was started, has in its indexes of packets (bpf/index.bpf.h): prints
  * "skbs N, heads N, N, N", the latter two being how many counts of the prefilter are not zero; with "entries" without these.
+ * With "first" the prefilter's first count of sk_buffs, which is that of the address 0.
  * Exit status 1 if no nettrace runs.
  */
 #include <bpf/bpf.h>
@@ -100,18 +101,23 @@ static size_t offset_in(struct btf *types, u32 section, const char *variable)
 	return 0;
 }
 
-static unsigned int count_slots(const char *variable)
+static const u32 *slots_of(const char *variable)
 {
 	struct bpf_map_info info;
 	int fd = find_map("nettrace.bss", &info);
 	const char *bss = map_memory(fd, info.value_size);
 	struct btf *types = btf__load_from_kernel_by_id(info.btf_id);
-	const u32 *counts;
-	unsigned int n = 0;
 
 	if (!types)
 		die("cannot read types");
-	counts = (const void *)(bss + offset_in(types, info.btf_value_type_id, variable));
+	return (const void *)(bss + offset_in(types, info.btf_value_type_id, variable));
+}
+
+static unsigned int count_slots(const char *variable)
+{
+	const u32 *counts = slots_of(variable);
+	unsigned int n = 0;
+
 	for (unsigned int i = 0; i < NT_PREFILTER_SLOTS; i++)
 		n += counts[i] != 0;
 	return n;
@@ -119,6 +125,10 @@ static unsigned int count_slots(const char *variable)
 
 int main(int argc, char **argv)
 {
+	if (argc > 1 && !strcmp(argv[1], "first")) {
+		printf("%u\n", *slots_of("tracked_skbs"));
+		return 0;
+	}
 	printf("skbs %u, heads %u", count_entries("skbs"), count_entries("heads"));
 	if (argc < 2 || strcmp(argv[1], "entries"))
 		printf(", %u, %u", count_slots("tracked_skbs"), count_slots("tracked_heads"));
