@@ -94,6 +94,7 @@ hold_some() {
 		((tries--)) || return
 		in_a ping -q -l 3000 -c 3000 -W 1 10.8.0.2 >/dev/null
 	done
+	return 0
 }
 
 # A qdisc says that it is empty with a packet of NULL, which nobody follows.
