@@ -282,12 +282,17 @@ static void find_main(struct wait *wait, struct blockage *blockage)
 /* A busy CPU's timers expire at least so often (CONFIG_HZ_100). */
 #define TICK_MAX_NS 10000000ull
 
-/* What ended before was over: the CPU may have idled since. */
+/*
+ * What ended before was over: the CPU may have idled since. Between two that follow each other it takes some interrupts, as
+ * that of the timer, but comes to nothing else.
+ */
 static u64 leads_to(const struct nt_blocked *blocked)
 {
-	u64 proven_ns = start_of(blocked, PROVEN);
+	u64 proven_ns = start_of(blocked, PROVEN), start_ns = blocked->start_lo_ns;
 
-	return proven_ns - blocked->start_lo_ns > TICK_MAX_NS ? proven_ns - TICK_MAX_NS : blocked->start_lo_ns;
+	if (proven_ns - start_ns > TICK_MAX_NS)
+		start_ns = proven_ns - TICK_MAX_NS;
+	return start_ns > NT_ARRIVAL_SLACK_NS ? start_ns - NT_ARRIVAL_SLACK_NS : 0;
 }
 
 /* The latest first: one that is met leads to those that it lies upon. */
@@ -390,23 +395,32 @@ static bool is_blocked(const struct wait *wait, u64 waited_ns)
 	return wait->main && wait->ns[PROVEN] >= NT_BLOCKED_MIN_NS && wait->ns[PROVEN] >= waited_ns / 2;
 }
 
+/* What was told of parts of it: clones and frees come in between. Its time counts once. */
+static void drop_parts(struct journey *journey, const struct journey_delay *delay)
+{
+	while (journey->n_delays && journey->delays[journey->n_delays - 1].from >= delay->from)
+		journey->n_delays--;
+}
+
 static void judge_span(struct attribution *attribution, struct journey *journey, size_t at)
 {
 	const struct journey_event *event = &journey->events[at];
-	struct wait wait = {.from_ns = event[-1].ts_ns, .to_ns = event->ts_ns, .least_end_ns = event[-1].ts_ns, .cpu = event->cpu};
-	struct journey_delay *delay = &attribution->delays[journey->n_delays];
-	bool waited = wait_judge(journey, at, delay);
+	struct wait wait = {.to_ns = event->ts_ns, .cpu = event->cpu};
+	struct journey_delay delay = {.from = at - 1};
+	bool waited = wait_judge(journey, at, &delay);
 
-	if (attribution->n && event->ts_ns - event[-1].ts_ns >= NT_BLOCKED_MIN_NS)
+	wait.from_ns = wait.least_end_ns = journey->events[delay.from].ts_ns;
+	if (attribution->n && wait.to_ns - wait.from_ns >= NT_BLOCKED_MIN_NS)
 		find_blockages(attribution, &wait);
-	if (!is_blocked(&wait, waited ? delay->delay_ns : 0)) {
-		journey->n_delays += waited;
+	if (is_blocked(&wait, waited ? delay.delay_ns : 0)) {
+		delay = (struct journey_delay){.delay_ns = wait.ns[MOST], .low_ns = wait.ns[LEAST], .high_ns = wait.ns[MOST],
+					       .proven_ns = wait.ns[PROVEN], .from = delay.from, .event = at};
+		blame(&wait, &delay);
+	} else if (!waited) {
 		return;
 	}
-	*delay = (struct journey_delay){.delay_ns = wait.ns[MOST], .low_ns = wait.ns[LEAST], .high_ns = wait.ns[MOST],
-					.proven_ns = wait.ns[PROVEN], .from = at - 1, .event = at};
-	journey->n_delays++;
-	blame(&wait, delay);
+	drop_parts(journey, &delay);
+	attribution->delays[journey->n_delays++] = delay;
 }
 
 void attribution_judge(struct attribution *attribution, struct journey *journey)

@@ -275,6 +275,33 @@ static void own_cause(void **state)
 	assert_int_equal(p.journey.delays[0].low_ns, 50 * MS);
 }
 
+/* The address is asked for with a clone, whose free comes in between: its time is a part of the packet's. */
+static void parts_of_a_wait(void **state)
+{
+	struct journey_event events[] = {{.ts_ns = T0, .cpu = 1, .probe = NT_PROBE___neigh_event_send, .skb = 64},
+					 {.ts_ns = T0 + 10 * MS, .cpu = 1, .probe = NT_PROBE_consume_skb, .skb = 128},
+					 {.ts_ns = T0 + 100 * MS, .cpu = 1, .probe = NT_PROBE___dev_queue_xmit, .skb = 64}};
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 1 * MS, T0 + 1 * MS, T0 + 9 * MS);
+	make_received(&p, T0, ~0ull, 0);
+	p.journey.events = events;
+	p.journey.n_events = 3;
+	p.journey.end_ns = T0 + 100 * MS;
+	judge(&p);
+	assert_int_equal(p.journey.n_delays, 1);
+	assert_int_equal(p.journey.delays[0].cause, NT_CAUSE_NEIGHBOUR);
+	assert_int_equal(p.journey.delays[0].low_ns, 100 * MS);
+	/* and so is what has kept the CPU for most of it */
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 30 * MS, T0 + 30 * MS, T0 + 90 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.n_delays, 1);
+	assert_int_equal(p.journey.delays[0].cause, NT_CAUSE_LONG_IRQ);
+	assert_int_equal(p.journey.delays[0].low_ns, 68 * MS);
+	assert_int_equal(p.journey.delays[0].from, 0);
+}
+
 /* What may have been is no evidence, before the stack or in it. */
 static void nothing_proven(void **state)
 {
@@ -305,6 +332,21 @@ static void proven_one_is_blamed(void **state)
 	assert_int_equal(p.journey.before.high_ns, 110 * MS);
 	assert_int_equal(p.journey.before.proven_ns, 22 * MS);
 	assert_int_equal(journey_took_ns(&p.journey), 22 * MS + 1000);
+}
+
+/* The CPU took the timer's interrupt, and stood still again: nobody was served in between. */
+static void one_after_another(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 2 * MS, T0 + 250 * MS);
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 251 * MS, T0 + 251 * MS, T0 + 257 * MS);
+	make_received(&p, T0 + 258 * MS, T0 - 50 * MS, T0 + 257 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_IRQS_OFF);
+	assert_int_equal(p.journey.before.high_ns, 256 * MS);
+	assert_int_equal(p.journey.before.proven_ns, 254 * MS);
 }
 
 /* An interrupt of long before, since when the CPU idled until its timer was 2 ms late. */
@@ -691,8 +733,7 @@ int main(void)
 		TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
 		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options), TEST(one_flood), TEST(late_by_itself),	  TEST(long_flood),
 		TEST(known_in_unknown),	TEST(equals),		     TEST(own_cause),	     TEST(nothing_proven), TEST(proven_one_is_blamed),
-		TEST(all_blockages),
-		TEST(over_by_then),
+		TEST(all_blockages),	TEST(over_by_then),	     TEST(one_after_another), TEST(parts_of_a_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
