@@ -5,6 +5,19 @@
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
+# suites_of KERNEL: those that have it. The security archive has a kernel's latest build, but it may not be configured, or not
+# have the suite any more: then the suite's own last build has to do.
+# shellcheck disable=SC2154 # known_kernels: lib.sh's
+suites_of() {
+	case $1 in
+	5.10) echo "bullseye-security bullseye" ;;
+	6.1) echo "bookworm-security bookworm" ;;
+	6.12) echo "bookworm-backports" ;;
+	7.x) echo "trixie-backports" ;;
+	*) usage_error "no kernel '$1': choose one of ${known_kernels[*]}" ;;
+	esac
+}
+
 # Prints the URI of the machine's own archive of that kind (debian or debian-security), or nothing.
 mirror() {
 	local kind=$1

@@ -14,14 +14,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=apt-area.sh
 . "$(dirname "$0")/apt-area.sh"
 
-suites_of() {
-	case $1 in
-	5.10) echo "bullseye-security bullseye" ;;
-	6.1) echo "bookworm-security bookworm" ;;
-	*) usage_error "no kernel '$1': choose 5.10 or 6.1" ;;
-	esac
-}
-
 # The makefiles name each other by where they would be installed.
 fetch_headers() {
 	local key=$1 version=$2 work
@@ -60,8 +52,9 @@ case $1 in
 	print_help
 	exit
 	;;
+5.10 | 6.1) ;;
+*) usage_error "no kernel '$1': choose 5.10 or 6.1" ;;
 esac
-suites_of "$1" >/dev/null
 version=$(ls "$("$repo/scripts/fetch-kernel.sh" "$1")/lib/modules")
 headers=$cache/headers/$version module=$repo/build/modules/$version/fault.ko
 [[ -e $headers ]] || with_lock "headers-$1" fetch_headers "$1" "$version"

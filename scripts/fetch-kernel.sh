@@ -12,18 +12,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=apt-area.sh
 . "$(dirname "$0")/apt-area.sh"
 
-# The security archive has a kernel's latest build, but it may not be configured, or not have the suite
-# any more: then the suite's own last build has to do.
-suites_of() {
-	case $1 in
-	5.10) echo "bullseye-security bullseye" ;;
-	6.1) echo "bookworm-security bookworm" ;;
-	6.12) echo "bookworm-backports" ;;
-	7.x) echo "trixie-backports" ;;
-	*) usage_error "no kernel '$1': choose one of ${known_kernels[*]}" ;;
-	esac
-}
-
 # The metapackage leads to one package, or since 7.x to four: image, binary, base, modules.
 kernel_packages() {
 	apt_area "$1" apt-cache --recurse --important depends linux-image-cloud-amd64 |
