@@ -90,33 +90,72 @@ static int tell_over(struct attribution *attribution, struct blockage *blockage)
 /* Records are in the order in which blockages were noticed, which is their ends' but for so much. */
 #define DISORDER_NS 100000000ull
 
-/* Ends of what one thing did to several CPUs are not further apart. */
+/*
+ * A host stops all virtual CPUs at once, but lets each go on when a processor is free for it, which is some ms later if it
+ * has other work: the longer they stood still, the less that matters.
+ */
 #define PAUSE_SLACK_NS 2000000ull
+#define PAUSE_SLACK_PART 16
 #define PAUSE_MIN_NS 5000000ull
 
+/* A machine that stands still may do so in a handler, too, which then takes as long. */
 static bool may_be_pause(const struct nt_blocked *blocked)
 {
-	return (blocked->cause == NT_CAUSE_UNKNOWN || blocked->cause == NT_CAUSE_IRQS_OFF ||
-		blocked->cause == NT_CAUSE_HOST_PAUSE) &&
-	       blocked->end_ns - blocked->start_hi_ns >= PAUSE_MIN_NS;
+	switch (blocked->cause) {
+	case NT_CAUSE_UNKNOWN:
+	case NT_CAUSE_HOST_PAUSE:
+	case NT_CAUSE_IRQS_OFF:
+	case NT_CAUSE_LONG_IRQ:
+	case NT_CAUSE_LONG_TIMER:
+	case NT_CAUSE_LONG_SOFTIRQ:
+		return blocked->end_ns - blocked->start_hi_ns >= PAUSE_MIN_NS;
+	default:
+		return false;
+	}
+}
+
+/* Interrupts were late, and nothing kept them away. */
+static bool is_innocent(const struct nt_blocked *blocked)
+{
+	return blocked->cause == NT_CAUSE_HOST_PAUSE || (blocked->cause == NT_CAUSE_UNKNOWN && !(blocked->flags & NT_B_PENDING));
+}
+
+static u64 distance(u64 a, u64 b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* How far apart they began, at least: each within its bounds. */
+static u64 starts_apart(const struct nt_blocked *a, const struct nt_blocked *b)
+{
+	if (a->start_lo_ns > b->start_hi_ns)
+		return a->start_lo_ns - b->start_hi_ns;
+	return b->start_lo_ns > a->start_hi_ns ? b->start_lo_ns - a->start_hi_ns : 0;
+}
+
+static bool at_same_time(const struct nt_blocked *a, const struct nt_blocked *b)
+{
+	u64 slack_ns = least_of(a->end_ns - a->start_hi_ns, b->end_ns - b->start_hi_ns) / PAUSE_SLACK_PART;
+
+	if (slack_ns < PAUSE_SLACK_NS)
+		slack_ns = PAUSE_SLACK_NS;
+	return distance(a->end_ns, b->end_ns) <= slack_ns && starts_apart(a, b) <= slack_ns;
 }
 
 /*
- * Two CPUs that stood still until the same moment, of which one at least had nothing to keep it: so did the machine. If
- * both kept interrupts away, one may have waited for a lock of the other's.
+ * Two CPUs that stood still at the same time, of which one at least had nothing to keep it: so did the machine. If both had
+ * something, one may have waited for a lock of the other's.
  */
 static void find_pause(struct attribution *attribution, struct nt_blocked *blocked)
 {
 	for (size_t back = 1; back <= attribution->n && may_be_pause(blocked); back++) {
 		struct nt_blocked *other = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES].blocked;
-		u64 apart_ns = blocked->end_ns > other->end_ns ? blocked->end_ns - other->end_ns : other->end_ns - blocked->end_ns;
 
-		if (other->end_ns < blocked->end_ns && apart_ns > DISORDER_NS)
+		if (other->end_ns < blocked->end_ns && blocked->end_ns - other->end_ns > DISORDER_NS)
 			break;
-		if (other->cpu == blocked->cpu || apart_ns > PAUSE_SLACK_NS || !may_be_pause(other) ||
-		    (other->cause == NT_CAUSE_IRQS_OFF && blocked->cause == NT_CAUSE_IRQS_OFF))
-			continue;
-		other->cause = blocked->cause = NT_CAUSE_HOST_PAUSE;
+		if (other->cpu != blocked->cpu && may_be_pause(other) && at_same_time(other, blocked) &&
+		    (is_innocent(other) || is_innocent(blocked)))
+			other->cause = blocked->cause = NT_CAUSE_HOST_PAUSE;
 	}
 }
 

@@ -102,7 +102,8 @@ static size_t skip_entry(const struct nt_blocked *blocked, const struct dict *di
 	return at;
 }
 
-const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dict, size_t *ret_n)
+/* The frames beneath the interrupt or the softirq, without the functions that let them come. */
+static const u64 *interrupted_frames(const struct nt_blocked *blocked, const struct dict *dict, size_t *ret_n)
 {
 	size_t n = 0, first = 0, length;
 	const char *name;
@@ -143,7 +144,7 @@ static bool is_innocent(const struct nt_blocked *blocked, const struct dict *dic
 	const u64 *frames;
 	size_t n, length;
 
-	frames = cause_frames(blocked, dict, &n);
+	frames = interrupted_frames(blocked, dict, &n);
 	if (!n)
 		return true;
 	name = function_at(dict, frames[0], &length);
@@ -181,6 +182,22 @@ enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict
 	if (blocked->cause == NT_CAUSE_SOFTIRQS_OFF && !is_served_at_once(blocked, dict))
 		return NT_CAUSE_UNKNOWN;
 	return (enum nt_cause)blocked->cause;
+}
+
+bool cause_has_culprit(const struct nt_blocked *blocked, const struct dict *dict)
+{
+	enum nt_cause cause = cause_of(blocked, dict);
+
+	return cause != NT_CAUSE_UNKNOWN && cause != NT_CAUSE_HOST_PAUSE && cause != NT_CAUSE_NAPI_BUDGET;
+}
+
+const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dict, size_t *ret_n)
+{
+	const u64 *frames = interrupted_frames(blocked, dict, ret_n);
+
+	if (!cause_has_culprit(blocked, dict))
+		*ret_n = 0;
+	return frames;
 }
 
 void cause_settle(struct nt_blocked *blocked, const struct dict *dict)
@@ -318,7 +335,7 @@ size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, cha
 	return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
 }
 
-/* Who called the function that is to blame. Of what is unknown the stack is a bystander's. */
+/* Who called the function that is to blame. */
 static size_t add_callers(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size, size_t used)
 {
 	char name[CAUSE_NAME_BYTES];
@@ -326,7 +343,7 @@ static size_t add_callers(const struct nt_blocked *blocked, const struct dict *d
 	const u64 *frames;
 	size_t n;
 
-	if (cause_of(blocked, dict) == NT_CAUSE_UNKNOWN || blocked->function)
+	if (blocked->function)
 		return used;
 	frames = cause_frames(blocked, dict, &n);
 	for (size_t i = 1; i < n && i < CALLERS_MAX; i++) {

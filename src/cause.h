@@ -21,9 +21,12 @@ enum nt_cause cause_of(const struct nt_blocked *blocked, const struct dict *dict
 /* Make of the record what cause_of() says. */
 void cause_settle(struct nt_blocked *blocked, const struct dict *dict);
 
+/* Is anybody to blame? Of a CPU that stood still for reasons unknown, or with its machine, task and stack are a bystander's. */
+bool cause_has_culprit(const struct nt_blocked *blocked, const struct dict *dict);
+
 /*
  * The frames of who is to blame, innermost first: those beneath the interrupt or the softirq, without the
- * functions that let them come. *ret_n 0: none are known.
+ * functions that let them come. *ret_n 0: none are known, or nobody is to blame.
  */
 const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dict, size_t *ret_n);
 

@@ -476,6 +476,10 @@ static void put_culprit(struct json *json, const struct nt_blocked *blocked, con
 	u64 function;
 	size_t n;
 
+	if (!cause_has_culprit(blocked, dict)) {
+		json_null(json, "culprit");
+		return;
+	}
 	memcpy(comm, blocked->comm, sizeof(blocked->comm));
 	frames = cause_frames(blocked, dict, &n);
 	function = blocked->function ? blocked->function : n ? frames[0] : 0;

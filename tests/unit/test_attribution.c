@@ -381,35 +381,87 @@ static void one_over_another(void **state)
 	assert_int_equal(p.journey.delays[0].low_ns, 78 * MS);
 }
 
-/* The CPUs stood still until the same moment, and one of them ran nothing that could have kept it. */
+/* A packet which waited for CPU 1 while that was blocked for the last 300 ms by all that is known of it alone. */
+static void judge_blocked(struct packet *p)
+{
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 1 * MS, T0 + 301 * MS);
+	make_received(p, T0 + 302 * MS, T0 - 1 * MS, T0 + 301 * MS);
+	judge(p);
+}
+
+static void idle_until(unsigned int cpu, u64 start_ns, u64 end_ns)
+{
+	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, cpu, start_ns, start_ns + 1 * MS, end_ns);
+
+	idle.flags |= NT_B_IDLE;
+	assert_int_equal(add(&idle), 0);
+}
+
+/* The CPUs stood still at the same time, and one of them ran nothing that could have kept it. */
 static void host_pause(void **state)
 {
-	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, 0, T0, T0 + 1 * MS, T0 + 300 * MS);
 	struct packet p;
 
 	(void)state;
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 1 * MS, T0 + 301 * MS);
-	idle.flags |= NT_B_IDLE;
-	assert_int_equal(add(&idle), 0);
-	make_received(&p, T0 + 302 * MS, T0 - 1 * MS, T0 + 301 * MS);
-	judge(&p);
+	idle_until(0, T0, T0 + 300 * MS);
+	judge_blocked(&p);
 	assert_int_equal(p.journey.before.cause, NT_CAUSE_HOST_PAUSE);
 	assert_int_equal(first_told.blocked->cause, NT_CAUSE_HOST_PAUSE);
+}
+
+/* Its host let this one go on before the other. */
+static void host_pause_ends_apart(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	idle_until(0, T0, T0 + 290 * MS);
+	judge_blocked(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_HOST_PAUSE);
+}
+
+/* An idle CPU's timers are far apart: it may have stood still since the last one. */
+static void host_pause_of_unknown_start(void **state)
+{
+	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, 0, T0 - 500 * MS, T0 + 100 * MS, T0 + 300 * MS);
+	struct packet p;
+
+	(void)state;
+	idle.flags |= NT_B_IDLE;
+	assert_int_equal(add(&idle), 0);
+	judge_blocked(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_HOST_PAUSE);
+}
+
+/* It was stopped in a handler, which is not to blame for it; what was merely raised late may have been anybody's. */
+static void host_pause_in_handler(void **state)
+{
+	struct nt_blocked pending = blocked(NT_CAUSE_UNKNOWN, 1, T0, T0 + 1 * MS, T0 + 300 * MS);
+	struct packet p;
+
+	(void)state;
+	pending.flags |= NT_B_PENDING;
+	assert_int_equal(add(&pending), 0);
+	block(NT_CAUSE_LONG_IRQ, 0, T0 + 1 * MS, T0 + 1 * MS, T0 + 299 * MS);
+	make_received(&p, T0 + 302 * MS, T0 - 1 * MS, T0 + 299 * MS);
+	p.events[0].cpu = 0;
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_LONG_IRQ);
+	idle_until(1, T0, T0 + 300 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_HOST_PAUSE);
 }
 
 /* One waited for what the other held; or it was another time. */
 static void no_host_pause(void **state)
 {
-	struct nt_blocked idle = blocked(NT_CAUSE_IRQS_OFF, 0, T0, T0 + 1 * MS, T0 + 290 * MS);
 	struct packet p;
 
 	(void)state;
-	idle.flags |= NT_B_IDLE;
-	assert_int_equal(add(&idle), 0);
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 1 * MS, T0 + 301 * MS);
+	idle_until(0, T0, T0 + 270 * MS);
+	idle_until(3, T0 + 100 * MS, T0 + 301 * MS);
 	block(NT_CAUSE_IRQS_OFF, 2, T0, T0 + 1 * MS, T0 + 301 * MS);
-	make_received(&p, T0 + 302 * MS, T0 - 1 * MS, T0 + 301 * MS);
-	judge(&p);
+	judge_blocked(&p);
 	assert_int_equal(p.journey.before.cause, NT_CAUSE_IRQS_OFF);
 }
 
@@ -730,7 +782,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events), TEST(one_over_another), TEST(host_pause),
-		TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
+		TEST(host_pause_ends_apart), TEST(host_pause_of_unknown_start), TEST(host_pause_in_handler), TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
 		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options), TEST(one_flood), TEST(late_by_itself),	  TEST(long_flood),
 		TEST(known_in_unknown),	TEST(equals),		     TEST(own_cause),	     TEST(nothing_proven), TEST(proven_one_is_blamed),
 		TEST(all_blockages),	TEST(over_by_then),	     TEST(one_after_another), TEST(parts_of_a_wait),

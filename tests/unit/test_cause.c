@@ -229,7 +229,11 @@ static void in_one_line(void **state)
 	assert_line(&b, "cpu 3 was blocked for 447.4 ms: interrupts off by worker[7] in culprit+0x4b [mod] < two+0x1 < ?");
 	b.flags |= NT_B_IDLE;
 	assert_line(&b, "cpu 3 was blocked for 447.4 ms: " UNKNOWN);
+	b.cause = NT_CAUSE_HOST_PAUSE;
+	assert_line(&b, "cpu 3 was blocked for 447.4 ms: the host stood still");
+	assert_false(cause_has_culprit(&b, dict));
 	b = blocked(NT_CAUSE_LONG_IRQ, NULL);
+	assert_true(cause_has_culprit(&b, dict));
 	b.end_ns = 1000000;
 	assert_line(&b, "cpu 0 was blocked for 1.0 ms: interrupt handler of irq 0 (worker)");
 }
