@@ -162,31 +162,38 @@ static __always_inline void look_at_interrupted(struct nt_blocked *record)
 
 /*
  * A timer that should have expired at `expires_ns`, and does only now. Who arms one whose time has passed has
- * given a sign of life since then.
+ * given a sign of life since then. Where signs came back before the timer, as those of a virtual CPU do whose host lets it go on
+ * first and then sees to its timers, the CPU stood still until they did, and who is interrupted now has nothing to do with it.
  */
 static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expires_ns, u64 now_ns)
 {
 	u64 alive_ns = cpu->alive_ns, end_ns = now_ns;
 	struct nt_blocked *record;
+	bool bystander;
 
 	if (expires_ns <= cpu->blocked_end_ns) {
 		if (expires_ns >= cpu->blocked_start_ns)
 			return;
 		end_ns = cpu->blocked_start_ns; /* what is told came upon the end of this */
 	}
+	bystander = alive_ns > expires_ns && now_ns - cpu->gap_to_ns >= NT_BLOCKED_MIN_NS;
+	if (bystander && cpu->gap_to_ns < end_ns)
+		end_ns = cpu->gap_to_ns;
 	if ((s64)(end_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS)
 		return;
-	if (alive_ns > expires_ns && now_ns - cpu->gap_to_ns < NT_BLOCKED_MIN_NS)
+	if (alive_ns > expires_ns)
 		alive_ns = cpu->gap_from_ns;
 	if (end_ns == now_ns && alive_ns < cpu->blocked_end_ns)
 		alive_ns = cpu->blocked_end_ns;
 	if (!alive_ns || alive_ns > expires_ns)
 		return;
-	record = blocked_begin(cpu, NT_CAUSE_IRQS_OFF, alive_ns, expires_ns, end_ns, end_ns - alive_ns);
+	record = blocked_begin(cpu, bystander ? NT_CAUSE_UNKNOWN : NT_CAUSE_IRQS_OFF, alive_ns, expires_ns, end_ns, end_ns - alive_ns);
 	if (!record)
 		return;
-	blame_task(ctx, record);
-	look_at_interrupted(record);
+	if (!bystander) {
+		blame_task(ctx, record);
+		look_at_interrupted(record);
+	}
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
@@ -494,6 +501,7 @@ SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 		late_net_rx(ctx, cpu, now_ns);
 	late_leftovers(cpu, now_ns);
 	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
+	cpu->polls_ns = now_ns;
 	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
 	cpu->raised_ns = 0;
 	return 0;
@@ -537,10 +545,14 @@ static __always_inline void learn_napi_thread(void)
 		reader->is_napi = 1;
 }
 
-/* void napi_poll(struct napi_struct *napi, int work, int budget), at the end of a poll */
+/*
+ * void napi_poll(struct napi_struct *napi, int work, int budget), at the end of a poll. After it has found its queue empty it
+ * goes on with what it has taken, for long if there are many rules: what comes then is left to the next poll.
+ */
 SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
 {
 	struct napi_struct *napi = (void *)ctx[0];
+	u64 now_ns = bpf_ktime_get_ns(), began_ns;
 	struct nt_cpu *cpu;
 	u32 id;
 
@@ -549,13 +561,15 @@ SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
 		return 0;
 	if (!cpu->softirq && compat_in_napi_thread()) {
 		learn_napi_thread();
-		net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = bpf_ktime_get_ns();
+		net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
 	}
+	began_ns = cpu->polls_ns;
+	cpu->polls_ns = now_ns;
 	if ((int)ctx[1] >= (int)ctx[2])
 		return 0;
 	id = bpf_core_field_exists(napi->napi_id) ? READ(napi, napi_id) : 0;
 	cpu->napis[id % NT_NAPIS].id = id;
-	cpu->napis[id % NT_NAPIS].drained_ns = bpf_ktime_get_ns();
+	cpu->napis[id % NT_NAPIS].drained_ns = began_ns;
 	return 0;
 }
 

@@ -81,6 +81,7 @@ struct nt_cpu {
 	u64 squeezed_told_ns; /* told_ns at squeezed_lo_ns */
 	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
 	u64 task_on_ns;	    /* since when the task that runs does so */
+	u64 polls_ns;	    /* the poll of a NAPI that ends next began then, at the earliest */
 	struct nt_run {
 		u64 from_ns, to_ns;
 		u32 pid;
@@ -94,7 +95,7 @@ struct nt_cpu {
 	struct nt_timer_run timers[2]; /* in the interrupt, in the softirq */
 	struct {
 		u64 id;
-		u64 drained_ns; /* end of the last poll that left nothing behind */
+		u64 drained_ns; /* the last poll that left nothing behind began then, at the earliest */
 	} napis[NT_NAPIS]; /* by napi_id, the last of each slot */
 };
 
