@@ -44,18 +44,17 @@ before_the_stack() {
 	check 'before the stack: incidents are announced' eval "(($(grep -c '^nettrace: incident ' "$json.err") >= 5))"
 }
 
-# Who takes a network device away has the RCU interrupt the CPUs that are not idle (synchronize_rcu_expedited), and does not
-# wait for the handler.
+# RPS has the other CPU told by an IPI of each packet, and does not wait for it; CPU 1 takes them only while it is not idle.
 start_ipis() {
 	taskset -c 1 bash -c 'while :; do :; done' &
 	busy=$!
-	taskset -c 0 bash -c 'while :; do ip link add ipi0 type veth peer name ipi1; ip link del ipi0; sleep 0.1; done' &
+	echo 2 >/sys/class/net/lo/queues/rx-0/rps_cpus
+	taskset -c 0 ping -q -i 0.01 127.0.0.1 >/dev/null &
 	ipis=$!
 }
 
 long_ipi() {
 	local pinging busy ipis
-	modprobe veth
 	start_nettrace "$json" -p icmp --addr 10.0.2.2 --format jsonl || return
 	taskset -c 0 ping -q -i 0.02 10.0.2.2 >/dev/null &
 	pinging=$!
@@ -65,6 +64,7 @@ long_ipi() {
 	inject_fault 'long IPI' ipi
 	quiet_kill "$ipis"
 	quiet_kill "$busy"
+	echo 0 >/sys/class/net/lo/queues/rx-0/rps_cpus
 	quiet_kill "$pinging" "$counter"
 	stop_nettrace
 	told 'long IPI' long_irq 'interrupt handler of IPI call_function'

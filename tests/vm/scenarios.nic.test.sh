@@ -197,7 +197,7 @@ napi_budget() {
 	start_pings || return
 	sleep 1.5
 	before=$(squeezes)
-	taskset -c 0 ping -q -f -l 200 -c 600 10.0.2.2 >/dev/null
+	taskset -c 0 ping -q -f -l 50 -c 300 10.0.2.2 >/dev/null
 	after=$(squeezes)
 	nft delete table ip long
 	sleep 0.5
