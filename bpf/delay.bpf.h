@@ -86,6 +86,34 @@ static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
 	cpu->alive_ns = now_ns;
 }
 
+static __always_inline void note_told(struct nt_cpu *cpu, u64 end_ns, u64 own_ns)
+{
+	struct nt_told *told = &cpu->told[cpu->next_told % NT_TOLD];
+
+	cpu->next_told++;
+	cpu->told_ns += own_ns;
+	told->end_ns = end_ns;
+	told->own_ns = own_ns;
+}
+
+/* For how long others were told since then, as far back as they are known. */
+static __always_inline u64 told_since(const struct nt_cpu *cpu, u64 since_ns)
+{
+	u64 sum_ns = 0, ns;
+	u32 i;
+
+#pragma unroll
+	for (i = 0; i < NT_TOLD; i++) {
+		const struct nt_told *told = &cpu->told[i];
+
+		if (told->end_ns <= since_ns)
+			continue;
+		ns = told->end_ns - since_ns;
+		sum_ns += told->own_ns < ns ? told->own_ns : ns;
+	}
+	return sum_ns;
+}
+
 /* What is told is complete but for the culprit. NULL if there is no room. */
 static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum nt_cause cause, u64 start_lo_ns,
 							u64 start_hi_ns, u64 end_ns, u64 own_ns)
@@ -94,7 +122,7 @@ static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum
 
 	cpu->blocked_start_ns = nt_blocked_since(cause, start_lo_ns, start_hi_ns);
 	cpu->blocked_end_ns = later(cpu->blocked_end_ns, end_ns);
-	cpu->told_ns += own_ns;
+	note_told(cpu, end_ns, own_ns);
 	if (!record) {
 		cpu->lost++;
 		return NULL;

@@ -59,7 +59,7 @@ static __always_inline void reader_off(struct task_struct *task, struct nt_cpu *
 static __always_inline void late_thread(struct nt_cpu *cpu, u64 ready_ns, const struct nt_reader_wait *wait, u64 now_ns)
 {
 	u64 start_ns = later(ready_ns, cpu->threads_told_ns), longest_ns = 0;
-	u64 own_ns = now_ns - later(start_ns, cpu->blocked_end_ns);
+	u64 own_ns = now_ns - start_ns - told_since(cpu, start_ns);
 	struct nt_blocked *record;
 
 	cpu->thread_raised_ns = ready_ns;

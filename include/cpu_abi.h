@@ -55,6 +55,8 @@ struct nt_reader {
 
 #define NT_READERS_MAX 1024
 
+#define NT_TOLD 4 /* a power of two */
+
 /* The recent past of one CPU. */
 struct nt_cpu {
 	u64 alive_ns;	 /* last sign that interrupts were on */
@@ -63,6 +65,10 @@ struct nt_cpu {
 	u64 blocked_start_ns; /* of the last blockage that was told, as far as it is known (nt_blocked_since) */
 	u64 blocked_end_ns;
 	u64 told_ns;	    /* length of all that were told */
+	struct nt_told {
+		u64 end_ns, own_ns;
+	} told[NT_TOLD]; /* the last of them */
+	u64 next_told;
 	u64 irq_ns;	    /* start of the hard interrupt handler under way */
 	u64 softirqs_on_ns; /* last sign that softirqs were on */
 	u64 softirqs_on_told_ns; /* told_ns then */
