@@ -45,8 +45,10 @@ went_on_apart() {
 	((host_waited >= 15000000))
 }
 
+# One of the stops may find both CPUs with interrupts off, which those that wait for each other have, too: a pause does so in one
+# of 30 cases here. (With more CPUs one that has them on is among them.)
 paused() {
-	local cause end host_waited apart='' bad=''
+	local cause end host_waited apart='' bad='' off=''
 	stopped pause 6 '0 1'
 	check 'host paused: packets were held' jq -se 'any(.[] | select(.type == "journey") | .before, .delays[];
 		. != null and .delay_ns > 150000000)' "$json"
@@ -55,6 +57,10 @@ paused() {
 			continue
 		elif went_on_apart "$end"; then
 			apart+="$cause: its host kept this machine from running for $host_waited ns then;"
+		elif [[ $cause == irqs_off && -z $off ]]; then
+			off=$end apart+="$cause: once, on both CPUs;"
+		elif [[ $cause == irqs_off ]] && ((end - off < 20000000)); then
+			continue # the other CPU
 		else
 			bad+="$cause, although its host let this machine go on (but for $host_waited ns);"
 		fi
