@@ -34,7 +34,7 @@ stopped() {
 }
 
 # Of those as long as a stop: cause and end.
-long_ones() { jq -r 'select(.type == "incident" and .low_ns > 150000000) | "\(.cause) \(.end_ns)"' "$json" | sort; }
+long_ones() { jq -r 'select(.type == "incident" and .low_ns > 150000000) | "\(.cause) \(.end_ns)"' "$json" | sort -k 2n; }
 
 # What tells the host from others is that all CPUs stand still at the same time. A host that has other work lets them go on one
 # after another: QEMU's threads are woken together, and those which find no CPU wait (the second field of their schedstat). After
