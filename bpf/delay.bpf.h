@@ -71,6 +71,9 @@ u64 net_rx_ns[NT_MAX_CPUS] = {};
 /* Registers that the interrupt under way has saved (set_irq_regs). */
 const volatile u64 address_of_irq_regs = 0;
 
+/* The callback of a CPU's tick, which is never armed for a time that has passed, as a task may arm its timers. */
+const volatile u64 address_of_tick = 0;
+
 static __always_inline u64 later(u64 a, u64 b)
 {
 	return a > b ? a : b;
@@ -190,10 +193,10 @@ static __always_inline void look_at_interrupted(struct nt_blocked *record)
 
 /*
  * A timer that should have expired at `expires_ns`, and does only now. Who arms one whose time has passed has
- * given a sign of life since then. Where signs came back before the timer, as those of a virtual CPU do whose host lets it go on
+ * given a sign of life since then. Where signs came back before the tick, as those of a virtual CPU do whose host lets it go on
  * first and then sees to its timers, the CPU stood still until they did, and who is interrupted now has nothing to do with it.
  */
-static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expires_ns, u64 now_ns)
+static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expires_ns, bool is_tick, u64 now_ns)
 {
 	u64 alive_ns = cpu->alive_ns, end_ns = now_ns;
 	struct nt_blocked *record;
@@ -207,7 +210,7 @@ static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expire
 	bystander = alive_ns > expires_ns && now_ns - cpu->gap_to_ns >= NT_BLOCKED_MIN_NS;
 	if (bystander && cpu->gap_to_ns < end_ns)
 		end_ns = cpu->gap_to_ns;
-	if ((s64)(end_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS)
+	if ((bystander && !is_tick) || (s64)(end_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS)
 		return;
 	if (alive_ns > expires_ns)
 		alive_ns = cpu->gap_from_ns;
@@ -230,19 +233,19 @@ SEC("raw_tp/hrtimer_expire_entry") int cpu_timer_entry(u64 *ctx)
 {
 	struct hrtimer *timer = (void *)ctx[0];
 	u32 index = READ(timer, base, index);
-	u64 now_ns = bpf_ktime_get_ns();
+	u64 now_ns = bpf_ktime_get_ns(), function = READ_ADDRESS(timer, function);
 	struct nt_cpu *cpu = cpu_here();
 	struct nt_timer_run *run;
 
 	if (!cpu)
 		return 0;
 	if (index == HRTIMER_BASE_MONOTONIC)
-		late_timer(ctx, cpu, READ(timer, node.expires), now_ns);
+		late_timer(ctx, cpu, READ(timer, node.expires), function == address_of_tick, now_ns);
 	if (index < HRTIMER_BASE_MONOTONIC_SOFT)
 		sign_of_life(cpu, now_ns);
 	run = index < HRTIMER_BASE_MONOTONIC_SOFT ? &cpu->timers[0] : &cpu->timers[1];
 	run->timer = (u64)timer;
-	run->function = READ_ADDRESS(timer, function);
+	run->function = function;
 	run->start_ns = now_ns;
 	run->told_ns = cpu->told_ns;
 	return 0;

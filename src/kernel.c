@@ -258,8 +258,10 @@ static void find_arguments(struct kernel *kernel, const struct probe_row *row, s
 		facts->arg = skb_argument(btf, prototype, row->arg);
 }
 
+/* The function of the tick's hrtimer has the second name since 6.9; before, that was another's, so the first one wins. */
+#define N_FUNCTIONS 2
 static const char *const variable_names[] = {"__preempt_count", "pcpu_hot", "__per_cpu_offset", "__irq_regs",
-					     "current_task", "softnet_data"};
+					     "current_task", "softnet_data", "tick_nohz_handler", "tick_sched_timer"};
 
 #define N_VARIABLES (sizeof(variable_names) / sizeof(*variable_names))
 
@@ -269,7 +271,7 @@ static void sort_matches_out(const struct symbol_match *matches, size_t n_matche
 {
 	u64 *addresses[N_VARIABLES] = {&variables->preempt_count, &variables->pcpu_hot,
 				       &variables->per_cpu_offset, &variables->irq_regs, &variables->current_task,
-				       &variables->softnet_data};
+				       &variables->softnet_data, &variables->tick, &variables->tick};
 	unsigned int probe, variable;
 	size_t i;
 
@@ -308,7 +310,7 @@ int kernel_gather_facts(struct kernel *kernel, const struct probe_table *probes,
 	}
 	for (i = 0; i < N_VARIABLES; i++) {
 		matches[2 * n + i].wanted = variable_names[i];
-		matches[2 * n + i].data = true;
+		matches[2 * n + i].data = i < N_VARIABLES - N_FUNCTIONS;
 	}
 	err = symbols_find(matches, n_matches, &ret_variables->addresses_shown);
 	if (!err)

@@ -34,9 +34,9 @@ void kernel_find_abilities(const struct kernel *kernel, struct kernel_abilities 
 /* How many reasons it has names for; 0 if it tells none. */
 unsigned int kernel_count_drop_reasons(const struct kernel *kernel);
 
-/* Addresses of variables that tell in what context code runs, and whose; 0: not known on this kernel. */
+/* Addresses of variables that tell in what context code runs, and whose, and of the tick's callback; 0: not known on this kernel. */
 struct kernel_variables {
-	u64 preempt_count, pcpu_hot, per_cpu_offset, irq_regs, current_task, softnet_data;
+	u64 preempt_count, pcpu_hot, per_cpu_offset, irq_regs, current_task, softnet_data, tick;
 	bool addresses_shown; /* false: the kernel hides all addresses from this process */
 };
 

@@ -42,6 +42,7 @@ void observers_choose(struct nettrace_bpf *skel, const struct kernel_variables *
 	skel->rodata->address_of_irq_regs = variables->irq_regs;
 	skel->rodata->address_of_current_task = variables->current_task;
 	skel->rodata->address_of_softnet_data = variables->softnet_data;
+	skel->rodata->address_of_tick = variables->tick;
 }
 
 struct observers *observers_new(struct nettrace_bpf *skel)
