@@ -79,14 +79,23 @@ static __always_inline u64 later(u64 a, u64 b)
 	return a > b ? a : b;
 }
 
+/* A busy CPU's tick finds what is late after so long at most (CONFIG_HZ_100). */
+#define TICK_MAX_NS 10000000ull
+
 /* Interrupts were on a moment ago. Signs after a long silence do not hide it: several interrupts wait for its end. */
 static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
 {
-	if (now_ns - cpu->alive_ns >= NT_BLOCKED_MIN_NS) {
-		cpu->gap_from_ns = cpu->alive_ns;
-		cpu->gap_to_ns = now_ns;
-	}
+	u64 alive_ns = cpu->alive_ns;
+
 	cpu->alive_ns = now_ns;
+	if (now_ns - alive_ns < NT_BLOCKED_MIN_NS)
+		return;
+	cpu->gap_from_ns = alive_ns;
+	cpu->gap_to_ns = now_ns;
+	if (now_ns - alive_ns < cpu->silence_to_ns - cpu->silence_from_ns && alive_ns - cpu->silence_to_ns < TICK_MAX_NS)
+		return;
+	cpu->silence_from_ns = alive_ns;
+	cpu->silence_to_ns = now_ns;
 }
 
 static __always_inline void note_told(struct nt_cpu *cpu, u64 end_ns, u64 own_ns)
@@ -207,13 +216,17 @@ static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expire
 			return;
 		end_ns = cpu->blocked_start_ns; /* what is told came upon the end of this */
 	}
-	bystander = alive_ns > expires_ns && now_ns - cpu->gap_to_ns >= NT_BLOCKED_MIN_NS;
-	if (bystander && cpu->gap_to_ns < end_ns)
-		end_ns = cpu->gap_to_ns;
-	if ((bystander && !is_tick) || (s64)(end_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS)
-		return;
-	if (alive_ns > expires_ns)
+	if (alive_ns > expires_ns && now_ns - cpu->gap_to_ns < NT_BLOCKED_MIN_NS)
 		alive_ns = cpu->gap_from_ns;
+	bystander = is_tick && alive_ns > expires_ns;
+	if (bystander) {
+		alive_ns = cpu->silence_from_ns;
+		end_ns = cpu->silence_to_ns < end_ns ? cpu->silence_to_ns : end_ns;
+	}
+	if ((s64)(end_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS)
+		return;
+	if (bystander && told_since(cpu, expires_ns) + NT_BLOCKED_MIN_NS > end_ns - expires_ns)
+		return;
 	if (end_ns == now_ns && alive_ns < cpu->blocked_end_ns)
 		alive_ns = cpu->blocked_end_ns;
 	if (!alive_ns || alive_ns > expires_ns)

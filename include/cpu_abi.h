@@ -62,6 +62,8 @@ struct nt_cpu {
 	u64 alive_ns;	 /* last sign that interrupts were on */
 	u64 gap_from_ns; /* the last long silence between two signs */
 	u64 gap_to_ns;
+	u64 silence_from_ns; /* the longest lately */
+	u64 silence_to_ns;
 	u64 blocked_start_ns; /* of the last blockage that was told, as far as it is known (nt_blocked_since) */
 	u64 blocked_end_ns;
 	u64 told_ns;	    /* length of all that were told */

@@ -98,20 +98,10 @@ static int tell_over(struct attribution *attribution, struct blockage *blockage)
 #define PAUSE_SLACK_PART 16
 #define PAUSE_MIN_NS 5000000ull
 
-/* A machine that stands still may do so in a handler, too, which then takes as long. */
+/* A machine may stand still whatever its CPUs are at, which then takes as long; but no queue grows meanwhile. */
 static bool may_be_pause(const struct nt_blocked *blocked)
 {
-	switch (blocked->cause) {
-	case NT_CAUSE_UNKNOWN:
-	case NT_CAUSE_HOST_PAUSE:
-	case NT_CAUSE_IRQS_OFF:
-	case NT_CAUSE_LONG_IRQ:
-	case NT_CAUSE_LONG_TIMER:
-	case NT_CAUSE_LONG_SOFTIRQ:
-		return blocked->end_ns - blocked->start_hi_ns >= PAUSE_MIN_NS;
-	default:
-		return false;
-	}
+	return blocked->cause != NT_CAUSE_NAPI_BUDGET && blocked->end_ns - blocked->start_hi_ns >= PAUSE_MIN_NS;
 }
 
 /* Interrupts were late, and nothing kept them away. */
