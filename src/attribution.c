@@ -76,6 +76,12 @@ void attribution_on_blockage(struct attribution *attribution, blockage_fn on_blo
 	attribution->on_blockage = on_blockage;
 }
 
+/* 1: the last one; they are in the order of their ends. */
+static struct blockage *blockage_back(struct attribution *attribution, size_t back)
+{
+	return &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES];
+}
+
 static int tell_over(struct attribution *attribution, struct blockage *blockage)
 {
 	if (!blockage->settled && blockage->blocked.end_ns && attribution->on_blockage)
@@ -86,9 +92,6 @@ static int tell_over(struct attribution *attribution, struct blockage *blockage)
 	blockage->told = true;
 	return attribution->on_incident(attribution->user, &blockage->incident, true);
 }
-
-/* Records are in the order in which blockages were noticed, which is their ends' but for so much. */
-#define DISORDER_NS 100000000ull
 
 /*
  * A host stops all virtual CPUs at once, but lets each go on when a processor is free for it, which is some ms later if it
@@ -139,9 +142,9 @@ static bool at_same_time(const struct nt_blocked *a, const struct nt_blocked *b)
 static void find_pause(struct attribution *attribution, struct nt_blocked *blocked)
 {
 	for (size_t back = 1; back <= attribution->n && may_be_pause(blocked); back++) {
-		struct nt_blocked *other = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES].blocked;
+		struct nt_blocked *other = &blockage_back(attribution, back)->blocked;
 
-		if (other->end_ns < blocked->end_ns && blocked->end_ns - other->end_ns > DISORDER_NS)
+		if (other->end_ns < blocked->start_hi_ns)
 			break;
 		if (other->cpu != blocked->cpu && may_be_pause(other) && at_same_time(other, blocked) &&
 		    (is_innocent(other) || is_innocent(blocked)))
@@ -156,7 +159,7 @@ static void find_pause(struct attribution *attribution, struct nt_blocked *block
 static struct blockage *goes_on_with(struct attribution *attribution, const struct nt_blocked *blocked)
 {
 	for (size_t back = 1; back <= attribution->n && blocked->cause == NT_CAUSE_NAPI_BUDGET; back++) {
-		struct blockage *before = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES];
+		struct blockage *before = blockage_back(attribution, back);
 
 		if (before->blocked.cause == NT_CAUSE_NAPI_BUDGET && before->blocked.cpu == blocked->cpu)
 			return before->blocked.end_ns == blocked->start_lo_ns && !before->settled &&
@@ -172,6 +175,26 @@ static void grow(struct nt_blocked *blocked, const struct nt_blocked *by)
 	blocked->end_ns = by->end_ns;
 	blocked->own_ns += by->own_ns;
 	blocked->number = times < 0xffff ? (u16)times : 0xffff;
+}
+
+/*
+ * Records come in the order in which blockages were noticed: what one came upon is noticed after it. The one that came last
+ * takes its place in the order of ends. Where it is then.
+ */
+static struct blockage *sort_in(struct attribution *attribution)
+{
+	size_t back = 1;
+
+	for (; back < attribution->n; back++) {
+		struct blockage *last = blockage_back(attribution, back), *before = blockage_back(attribution, back + 1), kept = *last;
+
+		if (before->blocked.end_ns <= last->blocked.end_ns)
+			break;
+		*last = *before;
+		*before = kept;
+		last->incident.blocked = &last->blocked;
+	}
+	return blockage_back(attribution, back);
 }
 
 /* To the place of one that was just noticed. */
@@ -201,7 +224,7 @@ int attribution_add(struct attribution *attribution, const struct nt_event *reco
 	before = goes_on_with(attribution, blocked);
 	if (before) {
 		grow(&before->blocked, blocked);
-		if (before == &attribution->blockages[(attribution->next + BLOCKAGES - 1) % BLOCKAGES])
+		if (before == blockage_back(attribution, 1))
 			return 0;
 		err = move_up(attribution, before, blockage);
 	} else {
@@ -209,10 +232,12 @@ int attribution_add(struct attribution *attribution, const struct nt_event *reco
 		memset(blockage, 0, sizeof(*blockage));
 		memcpy(&blockage->blocked, blocked, sizeof(*blocked));
 		cause_settle(&blockage->blocked, attribution->dict);
-		find_pause(attribution, &blockage->blocked);
 	}
 	attribution->next = (attribution->next + 1) % BLOCKAGES;
 	attribution->n += attribution->n < BLOCKAGES;
+	blockage = sort_in(attribution);
+	if (!before)
+		find_pause(attribution, &blockage->blocked);
 	attribution->settle_ns = least_of(attribution->settle_ns, blocked->end_ns + INCIDENT_WAIT_NS);
 	return err;
 }
@@ -330,10 +355,10 @@ static void find_blockages(struct attribution *attribution, struct wait *wait)
 	for (unsigned int measure = 0; measure < MEASURES; measure++)
 		wait->until_ns[measure] = wait->to_ns;
 	for (size_t back = 1; back <= attribution->n; back++) {
-		struct blockage *blockage = &attribution->blockages[(attribution->next + BLOCKAGES - back) % BLOCKAGES];
+		struct blockage *blockage = blockage_back(attribution, back);
 		const struct nt_blocked *blocked = &blockage->blocked;
 
-		if (blocked->end_ns < wait->least_end_ns && wait->least_end_ns - blocked->end_ns > DISORDER_NS)
+		if (blocked->end_ns < wait->least_end_ns)
 			break;
 		if (!is_met(wait, blocked))
 			continue;

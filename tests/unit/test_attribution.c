@@ -349,6 +349,22 @@ static void one_after_another(void **state)
 	assert_int_equal(p.journey.before.proven_ns, 254 * MS);
 }
 
+/* What one came upon is noticed after it: a timer that was to expire before the blockage began. */
+static void noticed_late(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_LONG_IRQ, 1, T0, T0, T0 + 300 * MS);
+	block(NT_CAUSE_LONG_IRQ, 0, T0 - 400 * MS, T0 - 400 * MS, T0 - 390 * MS);
+	block(NT_CAUSE_IRQS_OFF, 1, T0 - 60 * MS, T0 - 58 * MS, T0);
+	make_received(&p, T0 + 300 * MS, T0 - 100 * MS, T0 + 300 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_LONG_IRQ);
+	assert_int_equal(p.journey.before.high_ns, 360 * MS);
+	assert_int_equal(p.journey.before.proven_ns, 358 * MS);
+}
+
 /* An interrupt of long before, since when the CPU idled until its timer was 2 ms late. */
 static void over_by_then(void **state)
 {
@@ -782,7 +798,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events), TEST(one_over_another), TEST(host_pause),
-		TEST(host_pause_ends_apart), TEST(host_pause_of_unknown_start), TEST(host_pause_in_handler), TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
+		TEST(host_pause_ends_apart), TEST(host_pause_of_unknown_start), TEST(host_pause_in_handler), TEST(noticed_late), TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
 		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options), TEST(one_flood), TEST(late_by_itself),	  TEST(long_flood),
 		TEST(known_in_unknown),	TEST(equals),		     TEST(own_cause),	     TEST(nothing_proven), TEST(proven_one_is_blamed),
 		TEST(all_blockages),	TEST(over_by_then),	     TEST(one_after_another), TEST(parts_of_a_wait),
