@@ -45,11 +45,13 @@ went_on_apart() {
 	((host_waited >= 15000000))
 }
 
-# One of the stops may find both CPUs with interrupts off, which those that wait for each other have, too: a pause does so in one
-# of 30 cases here. (With more CPUs one that has them on is among them.)
+# CPU 0 has the pings and the NIC; that CPU 1 has interrupts off when the machine is stopped is rare, and both have them off where
+# one waits for the other, too. So one of the stops may be told as what CPU 0 had them off for.
 paused() {
 	local cause end host_waited apart='' bad='' off=''
+	echo 1 >"/proc/irq/$(input_irq)/smp_affinity"
 	stopped pause 6 '0 1'
+	echo 2 >"/proc/irq/$(input_irq)/smp_affinity"
 	check 'host paused: packets were held' jq -se 'any(.[] | select(.type == "journey") | .before, .delays[];
 		. != null and .delay_ns > 150000000)' "$json"
 	while read -r cause end; do
@@ -58,7 +60,7 @@ paused() {
 		elif went_on_apart "$end"; then
 			apart+="$cause: its host kept this machine from running for $host_waited ns then;"
 		elif [[ $cause == irqs_off && -z $off ]]; then
-			off=$end apart+="$cause: once, on both CPUs;"
+			off=$end apart+="$cause: once;"
 		elif [[ $cause == irqs_off ]] && ((end - off < 20000000)); then
 			continue # the other CPU
 		else
@@ -76,6 +78,5 @@ frozen() {
 	jq -c 'select(.type == "incident" and .low_ns > 150000000)' "$json" | cut -c1-400 | sed 's/^/# /'
 }
 
-echo 2 >"/proc/irq/$(input_irq)/smp_affinity"
 paused
 frozen
