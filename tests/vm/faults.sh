@@ -24,10 +24,12 @@ start_sender() {
 	sender=$!
 }
 
-# ping waits by jiffies, which nobody counts while the CPU that does so is blocked: one that is never idle keeps that duty.
+# ping waits by jiffies, which nobody counts while the CPU that does so is blocked: one that is never idle keeps that duty, and
+# gets it when the other is idle (tick_do_timer_cpu).
 keep_jiffies() {
 	taskset -c 0 nice -n 19 bash -c 'while :; do :; done' &
 	counter=$!
+	sleep 0.3
 }
 
 quiet_kill() { kill "$@" && wait "$@" 2>/dev/null; }
