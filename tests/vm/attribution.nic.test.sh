@@ -19,7 +19,7 @@ before_the_stack() {
 	pinging=$!
 	keep_jiffies
 	start_waker
-	sleep 1.5 # by then it is known which CPUs have network work, and they are watched
+	until_watched
 	inject_fault 'interrupts off' irqs_off "$waker" "$wakee"
 	quiet_kill "$waker" "$wakee"
 	inject_fault 'long interrupt' irq "$irq"
@@ -60,7 +60,7 @@ long_ipi() {
 	pinging=$!
 	keep_jiffies
 	start_ipis
-	sleep 0.5
+	until_watched
 	inject_fault 'long IPI' ipi
 	quiet_kill "$ipis"
 	quiet_kill "$busy"
@@ -96,7 +96,7 @@ in_the_stack() {
 	taskset -c 0 ping -q -i 0.02 127.0.0.1 >/dev/null &
 	pinging=$!
 	start_waker
-	sleep 0.3
+	until_watched
 	inject_fault 'backlog' irqs_off "$waker" "$wakee"
 	quiet_kill "$waker" "$wakee"
 	quiet_kill "$pinging"
@@ -126,7 +126,7 @@ behind_work() {
 	start_with_evidence "$json" -p icmp --addr 127.0.0.1 --format jsonl || return
 	taskset -c 0 ping -q -i 0.02 127.0.0.1 >/dev/null &
 	pinging=$!
-	sleep 0.3
+	until_watched
 	inject_fault 'busy with packets' softirqs_off "$hog"
 	quiet_kill "$hog"
 	quiet_kill "$pinging"
@@ -151,7 +151,7 @@ late_only() {
 	taskset -c 0 ping -q -i 0.02 10.0.2.2 >/dev/null &
 	pinging=$!
 	keep_jiffies
-	sleep 0.5
+	until_watched
 	inject_fault 'late only' irq "$(input_irq)"
 	quiet_kill "$pinging" "$counter"
 	stop_nettrace

@@ -32,6 +32,10 @@ keep_jiffies() {
 	sleep 0.3
 }
 
+# Which CPUs have network work, nettrace learns every second, and sets up a clock on them. The kernel waits with an IPI for the
+# other CPU to do so (perf_install_in_context): while that is blocked, the CPU that waits would send no pings.
+until_watched() { sleep 1.5; }
+
 quiet_kill() { kill "$@" && wait "$@" 2>/dev/null; }
 
 # inject_fault NAME KIND [ARGUMENT]...: truth in $scratch/NAME: start, end, process.

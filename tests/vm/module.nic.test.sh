@@ -62,7 +62,7 @@ faults() {
 	taskset -c 0 ping -q -i 0.02 10.0.2.2 >/dev/null &
 	pinging=$!
 	keep_jiffies
-	sleep 1.5
+	until_watched
 	module_fault 'module, interrupts off' irqs
 	module_fault 'module, softirqs off' softirqs
 	preemption_off 'module, preemption off'

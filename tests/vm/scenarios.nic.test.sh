@@ -15,7 +15,7 @@ start_pings() {
 	taskset -c 0 ping -q -i 0.02 10.0.2.2 >"$scratch/pings" &
 	pinging=$!
 	keep_jiffies
-	sleep 0.5
+	until_watched
 }
 
 end_pings() {
@@ -195,7 +195,6 @@ napi_budget() {
 		for (i = 0; i < 20000; i++) print "ip saddr 10.9." int(i / 250) "." i % 250 " counter"
 		print "}"; print "}" }')
 	start_pings || return
-	sleep 1.5
 	before=$(squeezes)
 	taskset -c 0 ping -q -f -l 50 -c 300 10.0.2.2 >/dev/null
 	after=$(squeezes)
