@@ -155,17 +155,17 @@ static void find_pause(struct attribution *attribution, struct nt_blocked *block
 /* A flood that does not end is told in pieces of this length. */
 #define FLOOD_MAX_NS 10000000000ull
 
-/* NET_RX tells again and again that it left packets behind: the blockage that this one goes on with, NULL if it is the first. */
-static struct blockage *goes_on_with(struct attribution *attribution, const struct nt_blocked *blocked)
+/* NET_RX tells again and again that it left packets behind: how far back the blockage is that this one goes on with, 0 if it is the first. */
+static size_t goes_on_with(struct attribution *attribution, const struct nt_blocked *blocked)
 {
 	for (size_t back = 1; back <= attribution->n && blocked->cause == NT_CAUSE_NAPI_BUDGET; back++) {
-		struct blockage *before = blockage_back(attribution, back);
+		const struct blockage *before = blockage_back(attribution, back);
 
 		if (before->blocked.cause == NT_CAUSE_NAPI_BUDGET && before->blocked.cpu == blocked->cpu)
 			return before->blocked.end_ns == blocked->start_lo_ns && !before->settled &&
-			       before->blocked.end_ns - before->blocked.start_lo_ns < FLOOD_MAX_NS ? before : NULL;
+			       before->blocked.end_ns - before->blocked.start_lo_ns < FLOOD_MAX_NS ? back : 0;
 	}
-	return NULL;
+	return 0;
 }
 
 static void grow(struct nt_blocked *blocked, const struct nt_blocked *by)
@@ -177,67 +177,57 @@ static void grow(struct nt_blocked *blocked, const struct nt_blocked *by)
 	blocked->number = times < 0xffff ? (u16)times : 0xffff;
 }
 
-/*
- * Records come in the order in which blockages were noticed: what one came upon is noticed after it. The one that came last
- * takes its place in the order of ends. Where it is then.
- */
-static struct blockage *sort_in(struct attribution *attribution)
+static void swap(struct blockage *a, struct blockage *b)
 {
-	size_t back = 1;
+	struct blockage kept = *a;
 
-	for (; back < attribution->n; back++) {
-		struct blockage *last = blockage_back(attribution, back), *before = blockage_back(attribution, back + 1), kept = *last;
-
-		if (before->blocked.end_ns <= last->blocked.end_ns)
-			break;
-		*last = *before;
-		*before = kept;
-		last->incident.blocked = &last->blocked;
-	}
-	return blockage_back(attribution, back);
+	*a = *b;
+	*b = kept;
+	a->incident.blocked = &a->blocked;
+	b->incident.blocked = &b->blocked;
 }
 
-/* To the place of one that was just noticed. */
-static int move_up(struct attribution *attribution, struct blockage *from, struct blockage *to)
+static bool ends_before(struct attribution *attribution, size_t back, size_t other)
 {
-	int err;
+	return blockage_back(attribution, back)->blocked.end_ns < blockage_back(attribution, other)->blocked.end_ns;
+}
 
-	if (from == to)
-		return 0;
-	err = tell_over(attribution, to);
-	*to = *from;
-	to->incident.blocked = &to->blocked;
-	memset(from, 0, sizeof(*from));
-	return err;
+/*
+ * Records come in the order in which blockages were noticed: what one came upon is noticed after it; and those that go on end
+ * later. The one that is new, or has grown, takes its place in the order of ends. Where it is then.
+ */
+static struct blockage *sort_in(struct attribution *attribution, size_t back)
+{
+	for (; back < attribution->n && ends_before(attribution, back, back + 1); back++)
+		swap(blockage_back(attribution, back), blockage_back(attribution, back + 1));
+	for (; back > 1 && ends_before(attribution, back - 1, back); back--)
+		swap(blockage_back(attribution, back), blockage_back(attribution, back - 1));
+	return blockage_back(attribution, back);
 }
 
 int attribution_add(struct attribution *attribution, const struct nt_event *record, size_t size)
 {
 	struct blockage *blockage = &attribution->blockages[attribution->next];
 	const struct nt_blocked *blocked = (const void *)record;
-	struct blockage *before;
+	size_t back;
 	int err;
 
 	if (size < sizeof(*blocked) || blocked->start_lo_ns > blocked->start_hi_ns ||
 	    blocked->start_hi_ns > blocked->end_ns)
 		return -EINVAL;
-	before = goes_on_with(attribution, blocked);
-	if (before) {
-		grow(&before->blocked, blocked);
-		if (before == blockage_back(attribution, 1))
-			return 0;
-		err = move_up(attribution, before, blockage);
-	} else {
-		err = tell_over(attribution, blockage);
-		memset(blockage, 0, sizeof(*blockage));
-		memcpy(&blockage->blocked, blocked, sizeof(*blocked));
-		cause_settle(&blockage->blocked, attribution->dict);
+	back = goes_on_with(attribution, blocked);
+	if (back) {
+		grow(&blockage_back(attribution, back)->blocked, blocked);
+		sort_in(attribution, back);
+		return 0;
 	}
+	err = tell_over(attribution, blockage);
+	memset(blockage, 0, sizeof(*blockage));
+	memcpy(&blockage->blocked, blocked, sizeof(*blocked));
+	cause_settle(&blockage->blocked, attribution->dict);
 	attribution->next = (attribution->next + 1) % BLOCKAGES;
 	attribution->n += attribution->n < BLOCKAGES;
-	blockage = sort_in(attribution);
-	if (!before)
-		find_pause(attribution, &blockage->blocked);
+	find_pause(attribution, &sort_in(attribution, 1)->blocked);
 	attribution->settle_ns = least_of(attribution->settle_ns, blocked->end_ns + INCIDENT_WAIT_NS);
 	return err;
 }

@@ -318,6 +318,14 @@ static void nothing_proven(void **state)
 	assert_null(p.journey.before.blocked);
 }
 
+static void assert_waited(struct packet *p, enum nt_cause cause, u64 most_ns, u64 proven_ns)
+{
+	judge(p);
+	assert_int_equal(p->journey.before.cause, cause);
+	assert_int_equal(p->journey.before.high_ns, most_ns);
+	assert_int_equal(p->journey.before.proven_ns, proven_ns);
+}
+
 /* What is known for 20 ms rather than what may have lasted 90. */
 static void proven_one_is_blamed(void **state)
 {
@@ -327,10 +335,7 @@ static void proven_one_is_blamed(void **state)
 	block(NT_CAUSE_SOFTIRQS_OFF, 1, T0, T0 + 88 * MS, T0 + 90 * MS);
 	block(NT_CAUSE_LONG_IRQ, 1, T0 + 91 * MS, T0 + 91 * MS, T0 + 111 * MS);
 	make_received(&p, T0 + 112 * MS, T0 - 50 * MS, T0 + 90 * MS);
-	judge(&p);
-	assert_int_equal(p.journey.before.cause, NT_CAUSE_LONG_IRQ);
-	assert_int_equal(p.journey.before.high_ns, 110 * MS);
-	assert_int_equal(p.journey.before.proven_ns, 22 * MS);
+	assert_waited(&p, NT_CAUSE_LONG_IRQ, 110 * MS, 22 * MS);
 	assert_int_equal(journey_took_ns(&p.journey), 22 * MS + 1000);
 }
 
@@ -343,10 +348,7 @@ static void one_after_another(void **state)
 	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 2 * MS, T0 + 250 * MS);
 	block(NT_CAUSE_LONG_IRQ, 1, T0 + 251 * MS, T0 + 251 * MS, T0 + 257 * MS);
 	make_received(&p, T0 + 258 * MS, T0 - 50 * MS, T0 + 257 * MS);
-	judge(&p);
-	assert_int_equal(p.journey.before.cause, NT_CAUSE_IRQS_OFF);
-	assert_int_equal(p.journey.before.high_ns, 256 * MS);
-	assert_int_equal(p.journey.before.proven_ns, 254 * MS);
+	assert_waited(&p, NT_CAUSE_IRQS_OFF, 256 * MS, 254 * MS);
 }
 
 /* What one came upon is noticed after it: a timer that was to expire before the blockage began. */
@@ -359,10 +361,7 @@ static void noticed_late(void **state)
 	block(NT_CAUSE_LONG_IRQ, 0, T0 - 400 * MS, T0 - 400 * MS, T0 - 390 * MS);
 	block(NT_CAUSE_IRQS_OFF, 1, T0 - 60 * MS, T0 - 58 * MS, T0);
 	make_received(&p, T0 + 300 * MS, T0 - 100 * MS, T0 + 300 * MS);
-	judge(&p);
-	assert_int_equal(p.journey.before.cause, NT_CAUSE_LONG_IRQ);
-	assert_int_equal(p.journey.before.high_ns, 360 * MS);
-	assert_int_equal(p.journey.before.proven_ns, 358 * MS);
+	assert_waited(&p, NT_CAUSE_LONG_IRQ, 360 * MS, 358 * MS);
 }
 
 /* An interrupt of long before, since when the CPU idled until its timer was 2 ms late. */
@@ -726,6 +725,21 @@ static void long_flood(void **state)
 	assert_int_equal(n_over, 8);
 }
 
+/* A flood that goes on leaves no place behind at which the search for others would end. */
+static void others_before_flood(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_LONG_IRQ, 0, T0, T0, T0 + 300 * MS);
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0 + 290 * MS, T0 + 290 * MS, T0 + 305 * MS);
+	block(NT_CAUSE_LONG_TIMER, 2, T0 + 300 * MS, T0 + 300 * MS, T0 + 310 * MS);
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0 + 305 * MS, T0 + 305 * MS, T0 + 320 * MS);
+	make_received(&p, T0 + 301 * MS, T0 - 1 * MS, T0 + 300 * MS);
+	p.events[0].cpu = 0;
+	assert_waited(&p, NT_CAUSE_LONG_IRQ, 300 * MS, 300 * MS);
+}
+
 static unsigned int n_blockages;
 static u64 last_end_ns;
 
@@ -797,11 +811,13 @@ static void hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events), TEST(one_over_another), TEST(host_pause),
-		TEST(host_pause_ends_apart), TEST(host_pause_of_unknown_start), TEST(host_pause_in_handler), TEST(noticed_late), TEST(no_host_pause),	TEST(short_ones),	     TEST(what_ping_says),   TEST(too_few_pings),  TEST(hostile),
-		TEST(what_tcp_says),	TEST(other_ticks),	     TEST(hostile_options), TEST(one_flood), TEST(late_by_itself),	  TEST(long_flood),
-		TEST(known_in_unknown),	TEST(equals),		     TEST(own_cause),	     TEST(nothing_proven), TEST(proven_one_is_blamed),
-		TEST(all_blockages),	TEST(over_by_then),	     TEST(one_after_another), TEST(parts_of_a_wait),
+		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events),
+		TEST(one_over_another), TEST(host_pause), TEST(host_pause_ends_apart), TEST(host_pause_of_unknown_start),
+		TEST(host_pause_in_handler), TEST(noticed_late), TEST(no_host_pause), TEST(short_ones), TEST(what_ping_says),
+		TEST(too_few_pings), TEST(hostile), TEST(what_tcp_says), TEST(other_ticks), TEST(hostile_options),
+		TEST(one_flood), TEST(late_by_itself), TEST(long_flood), TEST(known_in_unknown), TEST(equals), TEST(own_cause),
+		TEST(nothing_proven), TEST(proven_one_is_blamed), TEST(all_blockages), TEST(over_by_then),
+		TEST(one_after_another), TEST(parts_of_a_wait), TEST(others_before_flood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
