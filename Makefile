@@ -34,7 +34,7 @@ endif
 # The pure side: no libbpf, clock, locale, environment or globals. build/pure-check links it alone, with libraries
 # that ask nothing of the host either: compression and protobuf.
 PURE := options options_table options_values options_help filter digits out reason check probe_list near packet probe_table \
-	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace cause transit wait attribution pipeline \
+	probe_plan dict annotation journey journey_open journey_outcome lifetime_model segments scope sort trace cause departure transit wait attribution pipeline \
 	latency latency_text latency_json slowest \
 	recording_facts recording_file recording_write recording_read render render_text render_jsonl json \
 	perfetto_cpus perfetto_trace render_perfetto pcapng render_pcapng

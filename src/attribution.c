@@ -8,6 +8,7 @@
 #include "annotations.h"
 #include "cause.h"
 #include "cpu_abi.h"
+#include "departure.h"
 #include "transit.h"
 #include "wait.h"
 
@@ -29,6 +30,7 @@ struct blockage {
 struct attribution {
 	const struct dict *dict;
 	struct transit *transit;
+	struct departures *departures;
 	u64 incident_min_ns;
 	incident_fn on_incident;
 	blockage_fn on_blockage; /* NULL: nobody wants them all */
@@ -47,8 +49,9 @@ struct attribution *attribution_new(const struct dict *dict, u64 incident_min_ns
 	if (!attribution)
 		return NULL;
 	attribution->transit = transit_new();
-	if (!attribution->transit) {
-		free(attribution);
+	attribution->departures = departures_new();
+	if (!attribution->transit || !attribution->departures) {
+		attribution_free(attribution);
 		return NULL;
 	}
 	attribution->dict = dict;
@@ -63,12 +66,18 @@ void attribution_free(struct attribution *attribution)
 	if (!attribution)
 		return;
 	transit_free(attribution->transit);
+	departures_free(attribution->departures);
 	free(attribution);
 }
 
 static u64 least_of(u64 a, u64 b)
 {
 	return a < b ? a : b;
+}
+
+static u64 later(u64 a, u64 b)
+{
+	return a > b ? a : b;
 }
 
 void attribution_on_blockage(struct attribution *attribution, blockage_fn on_blockage)
@@ -239,24 +248,18 @@ static u64 overlap(u64 from, u64 to, u64 start, u64 end)
 	return last > first ? last - first : 0;
 }
 
-/* Since when a CPU was blocked: at the earliest, at the latest, and with whatever kept it known to have been at work. */
-enum measure { MOST, LEAST, PROVEN, MEASURES };
+/* Since when a CPU was blocked: at the earliest, and at the latest. */
+enum measure { MOST, LEAST, MEASURES };
 
 static u64 start_of(const struct nt_blocked *blocked, enum measure measure)
 {
-	switch (measure) {
-	case LEAST:
-		return blocked->start_hi_ns;
-	case PROVEN:
-		return nt_blocked_since(blocked->cause, blocked->start_lo_ns, blocked->start_hi_ns);
-	default:
-		return blocked->start_lo_ns;
-	}
+	return measure == MOST ? blocked->start_lo_ns : blocked->start_hi_ns;
 }
 
 /* A wait of a packet for a CPU, and the blockages found in it. */
 struct wait {
 	u64 from_ns, to_ns;
+	u64 come_ns; /* from_ns, or when it had come for certain, as long as its like take */
 	u64 least_end_ns; /* a blockage that ended before has nothing to do with it */
 	u64 raised_ns; /* of the softirq that served it; 0: it waited in the stack */
 	u32 cpu;
@@ -266,13 +269,10 @@ struct wait {
 	u64 main_ns[2];	       /* so much: proven, and at most */
 };
 
-static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
-{
-	return blocked->cpu == wait->cpu && blocked->end_ns >= wait->least_end_ns &&
-	       overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, blocked->end_ns);
-}
-
-/* What NET_RX left behind is served by the next one in its turn: until then it goes on waiting for the same reason. */
+/*
+ * What NET_RX left behind is served by the next one in its turn: until then it goes on waiting for the same reason, and so does
+ * what comes meanwhile.
+ */
 static u64 end_for(const struct wait *wait, const struct nt_blocked *blocked)
 {
 	bool catches_up = blocked->cause == NT_CAUSE_NAPI_BUDGET && wait->raised_ns && blocked->end_ns >= wait->raised_ns;
@@ -280,21 +280,32 @@ static u64 end_for(const struct wait *wait, const struct nt_blocked *blocked)
 	return catches_up && blocked->end_ns < wait->to_ns ? wait->to_ns : blocked->end_ns;
 }
 
+static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
+{
+	return blocked->cpu == wait->cpu && blocked->end_ns >= wait->least_end_ns &&
+	       overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, end_for(wait, blocked));
+}
+
 /* Is it a part of another, as an interrupt is of the softirq that it came upon? Its time counts once, as does that of equals. */
 static bool is_inner(const struct attribution *attribution, const struct wait *wait, const struct nt_blocked *inner,
 		     enum measure measure)
 {
-	u64 start_ns = start_of(inner, measure);
+	u64 start_ns = start_of(inner, measure), end_ns = end_for(wait, inner);
 
 	for (size_t i = 0; i < attribution->n; i++) {
 		const struct nt_blocked *outer = &attribution->blockages[i].blocked;
 
-		if (outer == inner || !is_met(wait, outer) || start_of(outer, measure) > start_ns || outer->end_ns < inner->end_ns)
+		if (outer == inner || !is_met(wait, outer) || start_of(outer, measure) > start_ns || end_for(wait, outer) < end_ns)
 			continue;
-		if (start_of(outer, measure) < start_ns || outer->end_ns > inner->end_ns || outer < inner)
+		if (start_of(outer, measure) < start_ns || end_for(wait, outer) > end_ns || outer < inner)
 			return true;
 	}
 	return false;
+}
+
+static u64 from_of(const struct wait *wait, enum measure measure)
+{
+	return measure == MOST ? wait->from_ns : wait->come_ns;
 }
 
 /* The latest come first. */
@@ -302,19 +313,22 @@ static void add_overlap(struct wait *wait, const struct nt_blocked *blocked, enu
 {
 	u64 start_ns = start_of(blocked, measure);
 
-	wait->ns[measure] += overlap(wait->from_ns, wait->until_ns[measure], start_ns, end_for(wait, blocked));
+	wait->ns[measure] += overlap(from_of(wait, measure), wait->until_ns[measure], start_ns, end_for(wait, blocked));
 	wait->until_ns[measure] = least_of(wait->until_ns[measure], start_ns);
 }
 
 static u64 own_overlap(const struct wait *wait, const struct nt_blocked *blocked, enum measure measure)
 {
-	return least_of(overlap(wait->from_ns, wait->to_ns, start_of(blocked, measure), blocked->end_ns), blocked->own_ns);
+	u64 end_ns = end_for(wait, blocked);
+
+	return least_of(overlap(from_of(wait, measure), wait->to_ns, start_of(blocked, measure), end_ns),
+			blocked->own_ns + (end_ns - blocked->end_ns));
 }
 
 /* What is known to have blocked the CPU is to blame rather than what may have done so for longer. */
 static void find_main(struct wait *wait, struct blockage *blockage)
 {
-	u64 proven_ns = own_overlap(wait, &blockage->blocked, PROVEN), most_ns = own_overlap(wait, &blockage->blocked, MOST);
+	u64 proven_ns = own_overlap(wait, &blockage->blocked, LEAST), most_ns = own_overlap(wait, &blockage->blocked, MOST);
 
 	if (proven_ns < wait->main_ns[0] || (proven_ns == wait->main_ns[0] && most_ns <= wait->main_ns[1]))
 		return;
@@ -332,7 +346,7 @@ static void find_main(struct wait *wait, struct blockage *blockage)
  */
 static u64 leads_to(const struct nt_blocked *blocked)
 {
-	u64 proven_ns = start_of(blocked, PROVEN), start_ns = blocked->start_lo_ns;
+	u64 proven_ns = start_of(blocked, LEAST), start_ns = blocked->start_lo_ns;
 
 	if (proven_ns - start_ns > TICK_MAX_NS)
 		start_ns = proven_ns - TICK_MAX_NS;
@@ -391,7 +405,7 @@ static void bound_before(const struct wait *wait, const struct transit_excess *e
 {
 	u64 most_ns = wait->ns[MOST];
 
-	*delay = (struct journey_delay){.delay_ns = most_ns, .high_ns = most_ns, .proven_ns = wait->ns[PROVEN], .upper = !excess};
+	*delay = (struct journey_delay){.delay_ns = most_ns, .high_ns = most_ns, .proven_ns = wait->ns[LEAST], .upper = !excess};
 	if (!excess)
 		return; /* it may have come at the very end */
 	if (excess->likely_ns > most_ns) {
@@ -409,21 +423,24 @@ static void judge_before(struct attribution *attribution, struct journey *journe
 	const struct nt_anno_ARRIVAL *arrival = arrival_of(journey);
 	struct wait wait = {.to_ns = journey->start_ns, .cpu = journey->events[0].cpu};
 	struct transit_excess excess;
+	u64 departed_ns;
 	bool known;
 
 	if (!was_received(journey))
 		return;
-	known = transit_judge(attribution->transit, journey, arrival != NULL, &excess);
+	departed_ns = departures_find(attribution->departures, journey);
+	known = transit_judge(attribution->transit, journey, departed_ns, arrival != NULL, &excess);
 	if (!arrival)
 		return;
-	wait.from_ns = arrival->polled_ns;
+	wait.from_ns = later(arrival->polled_ns, departed_ns);
+	wait.come_ns = known ? later(wait.from_ns, departed_ns + excess.way_ns) : wait.from_ns;
 	wait.raised_ns = arrival->raised_ns;
 	wait.least_end_ns = arrival->raised_ns > NT_ARRIVAL_SLACK_NS ? arrival->raised_ns - NT_ARRIVAL_SLACK_NS : 0;
 	find_blockages(attribution, &wait);
 	if (wait.ns[MOST] < NT_BLOCKED_MIN_NS || !wait.main)
 		return;
 	bound_before(&wait, known ? &excess : NULL, &journey->before);
-	if ((known ? journey->before.delay_ns : wait.ns[PROVEN]) < NT_BLOCKED_MIN_NS) {
+	if ((known ? journey->before.delay_ns : wait.ns[LEAST]) < NT_BLOCKED_MIN_NS) {
 		journey->before = (struct journey_delay){0};
 		return;
 	}
@@ -436,7 +453,7 @@ static void judge_before(struct attribution *attribution, struct journey *journe
  */
 static bool is_blocked(const struct wait *wait, u64 waited_ns)
 {
-	return wait->main && wait->ns[PROVEN] >= NT_BLOCKED_MIN_NS && wait->ns[PROVEN] >= waited_ns / 2;
+	return wait->main && wait->ns[LEAST] >= NT_BLOCKED_MIN_NS && wait->ns[LEAST] >= waited_ns / 2;
 }
 
 /* What was told of parts of it: clones and frees come in between. Its time counts once. */
@@ -453,12 +470,12 @@ static void judge_span(struct attribution *attribution, struct journey *journey,
 	struct journey_delay delay = {.from = at - 1};
 	bool waited = wait_judge(journey, at, &delay);
 
-	wait.from_ns = wait.least_end_ns = journey->events[delay.from].ts_ns;
+	wait.from_ns = wait.come_ns = wait.least_end_ns = journey->events[delay.from].ts_ns;
 	if (attribution->n && wait.to_ns - wait.from_ns >= NT_BLOCKED_MIN_NS)
 		find_blockages(attribution, &wait);
 	if (is_blocked(&wait, waited ? delay.delay_ns : 0)) {
 		delay = (struct journey_delay){.delay_ns = wait.ns[MOST], .low_ns = wait.ns[LEAST], .high_ns = wait.ns[MOST],
-					       .proven_ns = wait.ns[PROVEN], .from = delay.from, .event = at};
+					       .proven_ns = wait.ns[LEAST], .from = delay.from, .event = at};
 		blame(&wait, &delay);
 	} else if (!waited) {
 		return;
@@ -474,6 +491,7 @@ void attribution_judge(struct attribution *attribution, struct journey *journey)
 	journey->before = (struct journey_delay){0};
 	if (!journey->n_events)
 		return;
+	departures_note(attribution->departures, journey);
 	judge_before(attribution, journey);
 	if (journey->end_ns - journey->start_ns < NT_BLOCKED_MIN_NS)
 		return;

@@ -11,12 +11,7 @@
 /* Clocks drift apart by up to 100 us a second, so what was long ago is no measure. */
 #define WINDOW_NS 10000000000ull
 
-#define ETH_IPV4 0x0800
-#define ETH_IPV6 0x86dd
-#define PROTO_ICMP 1
-#define PROTO_ICMPV6 58
 #define ICMP_HEADER_BYTES 8
-#define PROTO_TCP 6
 #define TCP_HEADER_BYTES 20
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOP 1
@@ -34,6 +29,7 @@ struct flow {
 	u32 saddr[4], daddr[4];
 	u16 sport, dport; /* of TCP; or an echo's id and type */
 	u8 l4_proto;
+	bool own; /* stamps are departures, by this machine's clock */
 	u32 netns;
 	u32 last_tick;
 	u64 last_stamp_ns;
@@ -62,19 +58,13 @@ void transit_free(struct transit *transit)
 
 static bool is_echo(const struct nt_flow *flow)
 {
-	unsigned int type = flow->icmp_type >> 8;
-
-	if (flow->no_transport || flow->fragment)
-		return false;
-	if (flow->l3_proto == ETH_IPV4 && flow->l4_proto == PROTO_ICMP)
-		return type == 8 || type == 0;
-	return flow->l3_proto == ETH_IPV6 && flow->l4_proto == PROTO_ICMPV6 && (type == 128 || type == 129);
+	return nt_flow_is_echo(flow) && !flow->fragment;
 }
 
 static bool is_tcp(const struct nt_flow *flow)
 {
-	return !flow->no_transport && !flow->fragment && flow->l4_proto == PROTO_TCP &&
-	       (flow->l3_proto == ETH_IPV4 || flow->l3_proto == ETH_IPV6);
+	return !flow->no_transport && !flow->fragment && flow->l4_proto == NT_IP_TCP &&
+	       (flow->l3_proto == NT_ETH_IPV4 || flow->l3_proto == NT_ETH_IPV6);
 }
 
 /* Where the transport header is; 0: not where it was looked for. */
@@ -84,7 +74,7 @@ static size_t transport_at(const struct nt_snapshot *snapshot, const struct nt_f
 
 	if (at + 40 > snapshot->captured_bytes)
 		return 0;
-	if (flow->l3_proto == ETH_IPV6)
+	if (flow->l3_proto == NT_ETH_IPV6)
 		return snapshot->bytes[at + 6] == flow->l4_proto ? at + 40 : 0;
 	return at + (snapshot->bytes[at] & 15u) * 4u;
 }
@@ -143,31 +133,31 @@ static bool read_tick(const struct nt_snapshot *snapshot, const struct nt_flow *
 
 static u16 first_name(const struct nt_flow *flow)
 {
-	return flow->l4_proto == PROTO_TCP ? flow->sport : flow->echo_id;
+	return flow->l4_proto == NT_IP_TCP ? flow->sport : flow->echo_id;
 }
 
 static u16 second_name(const struct nt_flow *flow)
 {
-	return flow->l4_proto == PROTO_TCP ? flow->dport : flow->icmp_type;
+	return flow->l4_proto == NT_IP_TCP ? flow->dport : flow->icmp_type;
 }
 
-static bool is_same(const struct flow *known, const struct nt_flow *flow, u32 netns)
+static bool is_same(const struct flow *known, const struct nt_flow *flow, u32 netns, bool own)
 {
 	return known->n && known->sport == first_name(flow) && known->dport == second_name(flow) &&
-	       known->l4_proto == flow->l4_proto && known->netns == netns &&
+	       known->l4_proto == flow->l4_proto && known->netns == netns && known->own == own &&
 	       !memcmp(known->saddr, flow->saddr, sizeof(known->saddr)) &&
 	       !memcmp(known->daddr, flow->daddr, sizeof(known->daddr));
 }
 
 /* The flow, perhaps in the place of the one that was silent for longest. */
-static struct flow *find_flow(struct transit *transit, const struct nt_flow *wanted, u32 netns)
+static struct flow *find_flow(struct transit *transit, const struct nt_flow *wanted, u32 netns, bool own)
 {
 	struct flow *oldest = &transit->flows[0];
 
 	for (size_t i = 0; i < FLOWS; i++) {
 		struct flow *flow = &transit->flows[i];
 
-		if (is_same(flow, wanted, netns))
+		if (is_same(flow, wanted, netns, own))
 			return flow;
 		if (flow->last_ns < oldest->last_ns)
 			oldest = flow;
@@ -179,6 +169,7 @@ static struct flow *find_flow(struct transit *transit, const struct nt_flow *wan
 	oldest->dport = second_name(wanted);
 	oldest->l4_proto = wanted->l4_proto;
 	oldest->netns = netns;
+	oldest->own = own;
 	oldest->least_ns = oldest->before_ns = INT64_MAX;
 	return oldest;
 }
@@ -191,6 +182,11 @@ static s64 least(s64 a, s64 b)
 static u64 least_of(u64 a, u64 b)
 {
 	return a < b ? a : b;
+}
+
+static s64 fastest(const struct flow *flow)
+{
+	return least(flow->least_ns, flow->before_ns);
 }
 
 static void learn(struct flow *flow, u64 now_ns, s64 difference_ns)
@@ -243,34 +239,45 @@ static u64 excess_of(struct flow *flow, u64 now_ns, u64 stamp_ns, bool *ret_know
 
 	*ret_known = flow->n >= ENOUGH;
 	learn(flow, now_ns > flow->last_ns ? now_ns : flow->last_ns, difference_ns);
-	return (u64)(difference_ns - least(flow->least_ns, flow->before_ns));
+	return (u64)(difference_ns - fastest(flow));
 }
 
-bool transit_judge(struct transit *transit, const struct journey *journey, bool held, struct transit_excess *ret_excess)
+/* By which the packet says when it was sent: nanoseconds, or those of which TCP counts the ticks. False: it does not say so. */
+static bool read_stamp(const struct journey_event *event, const struct nt_flow *headers, u64 *ret_ns, u32 *ret_tick)
+{
+	if (!event->snapshot)
+		return false;
+	if (is_echo(headers))
+		return read_echo_stamp(event->snapshot, headers, ret_ns);
+	return is_tcp(headers) && read_tick(event->snapshot, headers, ret_tick);
+}
+
+bool transit_judge(struct transit *transit, const struct journey *journey, u64 departed_ns, bool held,
+		   struct transit_excess *ret_excess)
 {
 	const struct journey_event *first = &journey->events[0];
 	const struct nt_flow *headers = &journey->flows[first->flow];
-	u64 stamp_ns = 0, excess_ns, tick_ns = ECHO_TICK_NS;
+	u64 stamp_ns = departed_ns, excess_ns, tick_ns = departed_ns ? 0 : ECHO_TICK_NS;
 	struct flow *flow;
 	u32 tick = 0;
 	bool known;
 
-	if (!first->snapshot || !(is_echo(headers) ? read_echo_stamp(first->snapshot, headers, &stamp_ns)
-						   : is_tcp(headers) && read_tick(first->snapshot, headers, &tick)))
+	if (!departed_ns && !read_stamp(first, headers, &stamp_ns, &tick))
 		return false;
-	flow = find_flow(transit, headers, first->netns);
+	flow = find_flow(transit, headers, first->netns, departed_ns != 0);
 	/* packets are judged in the order in which they end, which is not quite that of their arrival */
 	if (first->ts_ns < flow->last_ns && flow->last_ns - first->ts_ns > WINDOW_NS)
 		return false;
-	if (headers->l4_proto == PROTO_TCP) {
+	if (headers->l4_proto == NT_IP_TCP) {
 		stamp_ns = stamp_of_tick(flow, tick);
 		tick_ns = TCP_TICK_NS;
 	}
 	excess_ns = excess_of(flow, first->ts_ns, stamp_ns, &known);
-	if (headers->l4_proto == PROTO_TCP && !is_rate_right(flow, first->ts_ns, stamp_ns, held))
+	if (headers->l4_proto == NT_IP_TCP && !is_rate_right(flow, first->ts_ns, stamp_ns, held))
 		known = false;
 	if (!held)
 		flow->mean_ns = (7 * flow->mean_ns + excess_ns) / 8;
+	ret_excess->way_ns = flow->own ? (u64)fastest(flow) : 0;
 	ret_excess->most_ns = excess_ns + tick_ns;
 	ret_excess->likely_ns = excess_ns - least_of(excess_ns, flow->mean_ns);
 	ret_excess->least_ns = excess_ns - least_of(excess_ns, 4 * flow->mean_ns + tick_ns);
