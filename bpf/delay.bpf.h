@@ -7,7 +7,7 @@
  *   long timer       between the entry and the exit of an hrtimer's callback
  *   long softirq     between the entry and the exit of one that is not NET_RX
  *   softirqs off     between the first raise of NET_RX and its entry
- *   NAPI budget      while NET_RX ends before its queues are empty
+ *   NAPI budget      while NET_RX is at packets that came before, or ends before its queues are empty
  *   napi thread      between its wakeup and its running
  *
  * And while it lasts, from another CPU: one that has network work, and does not tick any more.
@@ -17,10 +17,9 @@
 #ifndef NT_DELAY_BPF_H
 #define NT_DELAY_BPF_H
 
+#include "blocked.bpf.h"
 #include "compat.bpf.h"
-#include "cpu.bpf.h"
 
-#define NET_RX_SOFTIRQ 3 /* include/linux/interrupt.h */
 #define HRTIMER_BASE_MONOTONIC 0
 #define HRTIMER_BASE_MONOTONIC_SOFT 4 /* from here on they expire in a softirq */
 #define READER_WAIT_MIN_NS 100000ull /* shorter waits explain none that is told */
@@ -54,12 +53,6 @@ struct napi_struct {
 
 #pragma clang attribute pop
 
-/* What is told is rare, and no flood of packets takes its room: one ring for all CPUs. */
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, NT_BLOCKAGES_BYTES);
-} blockages SEC(".maps");
-
 /* By CPU, for the watch: its last tick, the one whose silence was told, who looks after whom (one more than the number). */
 u64 ticks_ns[NT_MAX_CPUS] = {};
 u64 told_silent_ns[NT_MAX_CPUS] = {};
@@ -73,11 +66,6 @@ const volatile u64 address_of_irq_regs = 0;
 
 /* The callback of a CPU's tick, which is never armed for a time that has passed, as a task may arm its timers. */
 const volatile u64 address_of_tick = 0;
-
-static __always_inline u64 later(u64 a, u64 b)
-{
-	return a > b ? a : b;
-}
 
 /* A busy CPU's tick finds what is late after so long at most (CONFIG_HZ_100). */
 #define TICK_MAX_NS 10000000ull
@@ -98,16 +86,6 @@ static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
 	cpu->silence_to_ns = now_ns;
 }
 
-static __always_inline void note_told(struct nt_cpu *cpu, u64 end_ns, u64 own_ns)
-{
-	struct nt_told *told = &cpu->told[cpu->next_told % NT_TOLD];
-
-	cpu->next_told++;
-	cpu->told_ns += own_ns;
-	told->end_ns = end_ns;
-	told->own_ns = own_ns;
-}
-
 /* For how long others were told since then, as far back as they are known. */
 static __always_inline u64 told_since(const struct nt_cpu *cpu, u64 since_ns)
 {
@@ -124,32 +102,6 @@ static __always_inline u64 told_since(const struct nt_cpu *cpu, u64 since_ns)
 		sum_ns += told->own_ns < ns ? told->own_ns : ns;
 	}
 	return sum_ns;
-}
-
-/* What is told is complete but for the culprit. NULL if there is no room. */
-static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum nt_cause cause, u64 start_lo_ns,
-							u64 start_hi_ns, u64 end_ns, u64 own_ns)
-{
-	struct nt_blocked *record = bpf_ringbuf_reserve(&blockages, sizeof(*record), 0);
-
-	cpu->blocked_start_ns = nt_blocked_since(cause, start_lo_ns, start_hi_ns);
-	cpu->blocked_end_ns = later(cpu->blocked_end_ns, end_ns);
-	note_told(cpu, end_ns, own_ns);
-	if (!record) {
-		cpu->lost++;
-		return NULL;
-	}
-	__builtin_memset(record, 0, sizeof(*record));
-	record->ev.ts_ns = bpf_ktime_get_ns(); /* after the reservation, as all records (emit.bpf.h) */
-	record->ev.kind = NT_BLOCKED;
-	record->start_lo_ns = start_lo_ns;
-	record->start_hi_ns = start_hi_ns;
-	record->end_ns = end_ns;
-	record->own_ns = own_ns;
-	record->cpu = bpf_get_smp_processor_id();
-	record->cause = cause;
-	record->softirq = cpu->softirq;
-	return record;
 }
 
 static __always_inline void blame_task(void *ctx, struct nt_blocked *record)
@@ -443,12 +395,15 @@ static __always_inline void blame_run(const struct nt_cpu *cpu, u64 ready_ns, u6
  */
 static __always_inline void late_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_ns)
 {
-	u64 on_ns = cpu->raised_on_ns, raised_ns = cpu->raised_ns, own_ns;
+	u64 on_ns = cpu->raised_on_ns, raised_ns = cpu->raised_ns, own_ns, own_on_ns;
 	struct nt_blocked *record;
 
-	if (!raised_ns || (s64)(now_ns - raised_ns - (cpu->told_ns - cpu->raised_told_ns)) < (s64)NT_BLOCKED_MIN_NS)
+	own_ns = now_ns - raised_ns - (cpu->told_ns - cpu->raised_told_ns);
+	if (!raised_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return;
-	own_ns = now_ns - (on_ns ?: raised_ns) - (cpu->told_ns - (on_ns ? cpu->raised_on_told_ns : cpu->raised_told_ns));
+	own_on_ns = now_ns - on_ns - (cpu->told_ns - cpu->raised_on_told_ns);
+	if (on_ns && (s64)own_on_ns > (s64)own_ns) /* what was told since may have been before */
+		own_ns = own_on_ns;
 	record = blocked_begin(cpu, NT_CAUSE_SOFTIRQS_OFF, on_ns ?: raised_ns, raised_ns, now_ns, own_ns);
 	if (!record)
 		return;
@@ -479,45 +434,18 @@ static __always_inline void late_ksoftirqd(struct nt_cpu *cpu, u64 now_ns)
 
 /*
  * NET_RX ends. If it had to leave packets behind (softnet_data.time_squeeze), which is the case if it was raised again
- * meanwhile, then they wait, and did so since they came: not before it began.
+ * meanwhile, then they wait on; else it took all.
  */
-static __always_inline void note_squeeze(struct nt_cpu *cpu, u64 now_ns)
+static __always_inline void note_squeeze(struct nt_cpu *cpu)
 {
 	u64 before = cpu->squeezes;
 	u32 times;
 
-	if (!compat_time_squeeze(bpf_get_smp_processor_id(), &times))
-		return;
-	cpu->squeezes = (u64)times + 1;
-	if (!before || before == cpu->squeezes || !cpu->raised_ns) {
-		cpu->squeezed_lo_ns = 0;
-		return;
-	}
-	cpu->squeezed_times++;
-	if (cpu->squeezed_lo_ns)
-		return;
-	cpu->squeezed_lo_ns = cpu->softirq_ns;
-	cpu->squeezed_hi_ns = now_ns;
-	cpu->squeezed_times = 1;
-	cpu->squeezed_told_ns = cpu->softirq_told_ns;
-}
-
-/* NET_RX begins, and finds what it left behind. */
-static __always_inline void late_leftovers(struct nt_cpu *cpu, u64 now_ns)
-{
-	u64 own_ns = now_ns - cpu->squeezed_lo_ns - (cpu->told_ns - cpu->squeezed_told_ns);
-	struct nt_blocked *record;
-
-	if (!cpu->squeezed_lo_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
-		return;
-	record = blocked_begin(cpu, NT_CAUSE_NAPI_BUDGET, cpu->squeezed_lo_ns, cpu->squeezed_hi_ns, now_ns, own_ns);
-	if (record) {
-		record->number = (u16)cpu->squeezed_times;
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	}
-	cpu->squeezed_lo_ns = cpu->squeezed_hi_ns = now_ns;
-	cpu->squeezed_times = 0;
-	cpu->squeezed_told_ns = cpu->told_ns;
+	cpu->squeezes = compat_time_squeeze(bpf_get_smp_processor_id(), &times) ? (u64)times + 1 : 0;
+	if (before && cpu->squeezes > before && cpu->raised_ns)
+		cpu->squeezed_times++;
+	else
+		cpu->behind_ns = 0;
 }
 
 static __always_inline void softirqs_on(struct nt_cpu *cpu, u64 now_ns)
@@ -543,7 +471,9 @@ SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 		late_ksoftirqd(cpu, now_ns);
 	else
 		late_net_rx(ctx, cpu, now_ns);
-	late_leftovers(cpu, now_ns);
+	late_behind(cpu, now_ns);
+	if (!cpu->behind_ns)
+		begin_behind(cpu, now_ns);
 	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
 	cpu->polls_ns = now_ns;
 	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
@@ -564,7 +494,7 @@ SEC("raw_tp/softirq_exit") int cpu_softirq_exit(u64 *ctx)
 	cpu->softirq = 0;
 	cpu->queueing = 0;
 	if ((u32)ctx[0] == NET_RX_SOFTIRQ) {
-		note_squeeze(cpu, now_ns);
+		note_squeeze(cpu);
 		cpu->net_rx_raised_ns = 0;
 		return 0;
 	}

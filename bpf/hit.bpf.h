@@ -4,6 +4,7 @@
 #define NT_HIT_BPF_H
 
 #include "annotate.bpf.h"
+#include "blocked.bpf.h"
 #include "cpu.bpf.h"
 #include "emit.bpf.h"
 #include "filter.bpf.h"
@@ -281,6 +282,8 @@ static __always_inline void tell_arrival(struct hit *hit, struct emit *emit, str
 	u64 polled_ns = 0, raised_ns;
 	u32 id, slot;
 
+	if (cpu && cpu->softirq == NET_RX_SOFTIRQ + 1)
+		late_behind(cpu, bpf_ktime_get_ns());
 	raised_ns = cpu ? raised_after_blockage(cpu) : 0;
 	if (!raised_ns)
 		return;

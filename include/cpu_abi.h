@@ -64,7 +64,7 @@ struct nt_cpu {
 	u64 gap_to_ns;
 	u64 silence_from_ns; /* the longest lately */
 	u64 silence_to_ns;
-	u64 blocked_start_ns; /* of the last blockage that was told, as far as it is known (nt_blocked_since) */
+	u64 blocked_start_ns; /* of the last blockage that was told, at the latest */
 	u64 blocked_end_ns;
 	u64 told_ns;	    /* length of all that were told */
 	struct nt_told {
@@ -83,10 +83,9 @@ struct nt_cpu {
 	u64 raised_on_told_ns;
 	u64 ksoftirqd_woken_ns, ksoftirqd_told_ns; /* the last wakeup, and told_ns then */
 	u64 squeezes;	    /* one more than softnet_data.time_squeeze at the end of the last NET_RX; 0: not known */
-	u64 squeezed_lo_ns; /* NET_RX left packets behind since then, at the earliest; 0: it took all */
-	u64 squeezed_hi_ns; /* at the latest */
-	u64 squeezed_times;
-	u64 squeezed_told_ns; /* told_ns at squeezed_lo_ns */
+	u64 behind_ns; /* since then packets may have waited for NET_RX behind others; 0: it has left none behind */
+	u64 behind_told_ns; /* told_ns then */
+	u64 squeezed_times; /* since then */
 	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
 	u64 task_on_ns;	    /* since when the task that runs does so */
 	u64 polls_ns;	    /* the poll of a NAPI that ends next began then, at the earliest */

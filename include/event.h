@@ -108,7 +108,7 @@ enum nt_cause {
 	NT_CAUSE_READER_BUSY,	    /* its reader did not wait for it */
 	NT_CAUSE_READER_NOT_SCHEDULED, /* its reader was ready to run, and another ran */
 	NT_CAUSE_NAPI_THREAD_STARVED, /* the kernel thread that polls the NIC was ready to run, and another ran */
-	NT_CAUSE_NAPI_BUDGET,	    /* more was received than NET_RX may take at once */
+	NT_CAUSE_NAPI_BUDGET,	    /* NET_RX was at packets before it; more may have come than that may take at once */
 	NT_CAUSE_COUNT
 };
 
@@ -141,15 +141,6 @@ struct nt_blocked {
 	char comm[16];	/* of the task, or the interrupt's name */
 	u64 frames[NT_BLOCKED_FRAMES]; /* innermost first, those of the tracer and of the interrupt among them; 0 ends them */
 };
-
-/*
- * Since when who came to the CPU had to wait for certain. When the first packets that NET_RX left behind came is known least,
- * but all the while it was at work.
- */
-static inline u64 nt_blocked_since(unsigned int cause, u64 start_lo_ns, u64 start_hi_ns)
-{
-	return cause == NT_CAUSE_NAPI_BUDGET ? start_lo_ns : start_hi_ns;
-}
 
 /*
  * A CPU that takes network work and has not ticked since then; who is on it meanwhile. Told once, while it lasts: it may be

@@ -290,6 +290,14 @@ static int unknown_text(const struct nt_blocked *blocked, char *text, size_t siz
 			pending ? "the softirq NET_RX was served late" : "the CPU took no interrupts", pending ? "it" : "them");
 }
 
+static int queue_text(const struct nt_blocked *blocked, char *text, size_t size)
+{
+	if (!blocked->number)
+		return snprintf(text, size, "other packets that came before: NET_RX was at them, within its budget");
+	return snprintf(text, size, "more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up %u time%s",
+			blocked->number, blocked->number == 1 ? "" : "s");
+}
+
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size)
 {
 	char who[WHO_BYTES], function[CAUSE_NAME_BYTES];
@@ -320,8 +328,7 @@ size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, cha
 		length = snprintf(text, size, "ksoftirqd was ready to run, but %s had the CPU", *who ? who : "another task");
 		break;
 	case NT_CAUSE_NAPI_BUDGET:
-		length = snprintf(text, size, "more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up %u time%s",
-				  blocked->number, blocked->number == 1 ? "" : "s");
+		length = queue_text(blocked, text, size);
 		break;
 	case NT_CAUSE_NAPI_THREAD_STARVED:
 		length = snprintf(text, size, "the NIC's napi thread was ready to run, but %s had the CPU", *who ? who : "another task");

@@ -185,17 +185,16 @@ blames_only() {
 	judge_blame "$1" "$(tr ' ' '\n' <<<"$2" | sort)" "$(cut -d ' ' -f 1 "$scratch/culprits" | sort -u)" -u
 }
 
-# Of each reply that was held: how much of its round trip its delay does not explain, beyond the little that ping and the wire
-# need, with the bounds of the round trip; 0 where the delay is longer than that. Few lose their CPU on the way.
+# Of each reply: how much of its round trip its delay does not explain, beyond the little that the wire needs, with the bounds
+# of the round trip; 0 where the delay is longer than that, which it never is.
 unexplained() {
 	jq -rs '[.[] | select(.type == "journey")] as $all
 		| ([$all[] | select(.icmp.type == 8) | {key: "\(.icmp.id) \(.icmp.seq)", value: (.events[] | select(.probe == "net_dev_start_xmit") | .ts_ns)}]
 			| from_entries) as $sent
-		| [$all[] | select(.icmp.type == 0 and .before.incident)] as $held
-		| [$held[] | . as {$start_ns, $before} | $sent["\(.icmp.id) \(.icmp.seq)"] as $sent_ns | ($start_ns - $sent_ns) as $rtt
-			| if $before.low_ns > $rtt + 2000000 then [0, $sent_ns, $start_ns]
-			elif $before.high_ns < $rtt - 8000000 then [$rtt - 8000000 - $before.high_ns, $sent_ns, $start_ns] else empty end]
-		| if length * 10 <= ($held | length) then empty else sort[] | map(tostring) | join(" ") end' "$json"
+		| [$all[] | select(.icmp.type == 0) | . as {$start_ns, $before} | $sent["\(.icmp.id) \(.icmp.seq)"] as $sent_ns | ($start_ns - $sent_ns) as $rtt
+			| if $before.low_ns > $rtt then [0, $sent_ns, $start_ns]
+			elif ($before.high_ns // 0) < $rtt - 4000000 then [$rtt - 4000000 - ($before.high_ns // 0), $sent_ns, $start_ns] else empty end]
+		| sort[] | map(tostring) | join(" ")' "$json"
 }
 
 # The other end of the wire is QEMU: where the machine beneath kept that from running, the wire took so long, too.

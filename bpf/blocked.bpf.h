@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Blockages of this CPU, as they are told: by its observers (delay.bpf.h), and by a packet that had to wait behind others. */
+#ifndef NT_BLOCKED_BPF_H
+#define NT_BLOCKED_BPF_H
+
+#include "cpu.bpf.h"
+
+#define NET_RX_SOFTIRQ 3 /* include/linux/interrupt.h */
+
+/* What is told is rare, and no flood of packets takes its room: one ring for all CPUs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, NT_BLOCKAGES_BYTES);
+} blockages SEC(".maps");
+
+static __always_inline u64 later(u64 a, u64 b)
+{
+	return a > b ? a : b;
+}
+
+static __always_inline void note_told(struct nt_cpu *cpu, u64 end_ns, u64 own_ns)
+{
+	struct nt_told *told = &cpu->told[cpu->next_told % NT_TOLD];
+
+	cpu->next_told++;
+	cpu->told_ns += own_ns;
+	told->end_ns = end_ns;
+	told->own_ns = own_ns;
+}
+
+/* What is told is complete but for the culprit. NULL if there is no room. */
+static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum nt_cause cause, u64 start_lo_ns,
+							u64 start_hi_ns, u64 end_ns, u64 own_ns)
+{
+	struct nt_blocked *record = bpf_ringbuf_reserve(&blockages, sizeof(*record), 0);
+
+	cpu->blocked_start_ns = start_hi_ns;
+	cpu->blocked_end_ns = later(cpu->blocked_end_ns, end_ns);
+	note_told(cpu, end_ns, own_ns);
+	if (!record) {
+		cpu->lost++;
+		return NULL;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	record->ev.ts_ns = bpf_ktime_get_ns(); /* after the reservation, as all records (emit.bpf.h) */
+	record->ev.kind = NT_BLOCKED;
+	record->start_lo_ns = start_lo_ns;
+	record->start_hi_ns = start_hi_ns;
+	record->end_ns = end_ns;
+	record->own_ns = own_ns;
+	record->cpu = bpf_get_smp_processor_id();
+	record->cause = cause;
+	record->softirq = cpu->softirq;
+	return record;
+}
+
+/* From now on packets that come wait behind others. */
+static __always_inline void begin_behind(struct nt_cpu *cpu, u64 now_ns)
+{
+	cpu->behind_ns = now_ns;
+	cpu->behind_told_ns = cpu->told_ns;
+	cpu->squeezed_times = 0;
+}
+
+/* NET_RX comes to a packet, after others; or begins, and finds what it left behind. */
+static __always_inline void late_behind(struct nt_cpu *cpu, u64 now_ns)
+{
+	u64 own_ns = now_ns - cpu->behind_ns - (cpu->told_ns - cpu->behind_told_ns);
+	struct nt_blocked *record;
+
+	if (!cpu->behind_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
+		return;
+	record = blocked_begin(cpu, NT_CAUSE_NAPI_BUDGET, cpu->behind_ns, cpu->behind_ns, now_ns, own_ns);
+	if (record) {
+		record->number = (u16)cpu->squeezed_times;
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	}
+	begin_behind(cpu, now_ns);
+}
+
+#endif
