@@ -280,8 +280,11 @@ static u64 end_for(const struct wait *wait, const struct nt_blocked *blocked)
 	return catches_up && blocked->end_ns < wait->to_ns ? wait->to_ns : blocked->end_ns;
 }
 
+/* What waits in the stack for others to be served has a name for that: the backlog. */
 static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
 {
+	if (blocked->cause == NT_CAUSE_NAPI_BUDGET && !wait->raised_ns)
+		return false;
 	return blocked->cpu == wait->cpu && blocked->end_ns >= wait->least_end_ns &&
 	       overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, end_for(wait, blocked));
 }

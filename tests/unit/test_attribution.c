@@ -419,6 +419,20 @@ static void behind_leftovers(void **state)
 	assert_int_equal(p.journey.before.high_ns, 5 * MS);
 }
 
+/* In the stack it is not the NIC's queue that a packet waits in. */
+static void in_the_stack_meanwhile(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0, T0, T0 + 100 * MS);
+	make_received(&p, T0, ~0ull, 0);
+	p.events[1].ts_ns = p.journey.end_ns = T0 + 100 * MS;
+	judge(&p);
+	assert_int_equal(p.journey.n_delays, 0);
+	assert_int_equal(n_begun, 0);
+}
+
 /* As many pieces as anybody likes, among others: nothing is told twice, nothing grows without end. */
 static void long_flood(void **state)
 {
@@ -527,7 +541,8 @@ int main(void)
 		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events),
 		TEST(one_over_another), TEST(host_pause), TEST(host_pause_ends_apart), TEST(host_pause_of_unknown_start),
 		TEST(host_pause_in_handler), TEST(noticed_late), TEST(no_host_pause), TEST(short_ones), TEST(hostile),
-		TEST(one_flood), TEST(behind_leftovers), TEST(long_flood), TEST(known_in_unknown), TEST(equals), TEST(own_cause),
+		TEST(one_flood), TEST(behind_leftovers), TEST(in_the_stack_meanwhile),
+		TEST(long_flood), TEST(known_in_unknown), TEST(equals), TEST(own_cause),
 		TEST(nothing_proven), TEST(proven_one_is_blamed), TEST(all_blockages), TEST(over_by_then),
 		TEST(one_after_another), TEST(parts_of_a_wait), TEST(others_before_flood),
 	};
