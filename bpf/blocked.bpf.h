@@ -3,11 +3,15 @@
 #ifndef NT_BLOCKED_BPF_H
 #define NT_BLOCKED_BPF_H
 
+#include "compat.bpf.h"
 #include "cpu.bpf.h"
 
 #define NET_RX_SOFTIRQ 3 /* include/linux/interrupt.h */
 
-/* What is told is rare, and no flood of packets takes its room: one ring for all CPUs. */
+/* A busy CPU's tick finds what is late after so long at most (CONFIG_HZ_100). */
+#define TICK_MAX_NS 10000000ull
+
+/* One ring for all CPUs, of which no packets take the room: each has at most one record a millisecond to tell. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, NT_BLOCKAGES_BYTES);
@@ -54,26 +58,43 @@ static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum
 	return record;
 }
 
-/* From now on packets that come wait behind others. */
+static __always_inline u64 processed_here(void)
+{
+	u32 packets = 0;
+
+	compat_processed(bpf_get_smp_processor_id(), &packets);
+	return packets;
+}
+
+/* What comes from now on waits for what NET_RX is at; how often that was interrupted by its budget is counted from here. */
 static __always_inline void begin_behind(struct nt_cpu *cpu, u64 now_ns)
 {
 	cpu->behind_ns = now_ns;
 	cpu->behind_told_ns = cpu->told_ns;
 	cpu->squeezed_times = 0;
+	cpu->behind_processed = processed_here();
 }
 
-/* NET_RX comes to a packet, after others; or begins, and finds what it left behind. */
+/*
+ * NET_RX comes to a packet, after others; or begins, and finds what it left behind. If there were no others, something else took
+ * the time: a host, perhaps. If there was no sign of life for longer than ticks are apart, the CPU stood still, and a timer is
+ * about to tell of that.
+ */
 static __always_inline void late_behind(struct nt_cpu *cpu, u64 now_ns)
 {
 	u64 own_ns = now_ns - cpu->behind_ns - (cpu->told_ns - cpu->behind_told_ns);
 	struct nt_blocked *record;
 
-	if (!cpu->behind_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
+	if (!cpu->behind_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS ||
+	    (s64)(now_ns - cpu->alive_ns) > (s64)(TICK_MAX_NS + NT_BLOCKED_MIN_NS))
 		return;
-	record = blocked_begin(cpu, NT_CAUSE_NAPI_BUDGET, cpu->behind_ns, cpu->behind_ns, now_ns, own_ns);
-	if (record) {
-		record->number = (u16)cpu->squeezed_times;
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	if (cpu->squeezed_times || cpu->behind_processed != processed_here()) {
+		record = blocked_begin(cpu, NT_CAUSE_NAPI_BUDGET, cpu->behind_ns, cpu->behind_ns, now_ns, own_ns);
+		if (record) {
+			record->number = (u16)cpu->squeezed_times;
+			bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+		}
+		cpu->blocked_start_ns = cpu->behind_since_ns;
 	}
 	begin_behind(cpu, now_ns);
 }

@@ -17,6 +17,7 @@ struct pcpu_hot {
 };
 
 struct softnet_data {
+	unsigned int processed;
 	unsigned int time_squeeze;
 };
 
@@ -116,6 +117,15 @@ static __always_inline bool compat_time_squeeze(u32 cpu, u32 *ret_times)
 
 	return here && read_bytes(ret_times, sizeof(*ret_times),
 				  here + bpf_core_field_offset(struct softnet_data, time_squeeze));
+}
+
+/* How many packets were taken into the stack there (__netif_receive_skb_core), with which rules are asked. */
+static __always_inline bool compat_processed(u32 cpu, u32 *ret_packets)
+{
+	u64 here = per_cpu_address(cpu, address_of_softnet_data);
+
+	return here && read_bytes(ret_packets, sizeof(*ret_packets),
+				  here + bpf_core_field_offset(struct softnet_data, processed));
 }
 
 /* Of the bits beyond 32 there are none of interest. */

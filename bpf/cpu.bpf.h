@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The recent past of the CPU that runs here: written by delay.bpf.h, read where packets arrive. */
+/* The recent past of the CPU that runs here: written by its observers (delay.bpf.h), read and written where packets arrive. */
 #ifndef NT_CPU_BPF_H
 #define NT_CPU_BPF_H
 

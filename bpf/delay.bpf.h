@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Observers of each CPU: times in which it did no network work, and who is to blame. What is noticed:
+ * Observers of each CPU: times in which it did not come to packets, and who is to blame. What is noticed:
  *
  *   interrupts off   an hrtimer expires late, and there was no sign of life since it should have
  *   long interrupt   between the entry and the exit of its handler, also of one that another CPU sent
@@ -66,9 +66,6 @@ const volatile u64 address_of_irq_regs = 0;
 
 /* The callback of a CPU's tick, which is never armed for a time that has passed, as a task may arm its timers. */
 const volatile u64 address_of_tick = 0;
-
-/* A busy CPU's tick finds what is late after so long at most (CONFIG_HZ_100). */
-#define TICK_MAX_NS 10000000ull
 
 /* Interrupts were on a moment ago. Signs after a long silence do not hide it: several interrupts wait for its end. */
 static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
@@ -398,8 +395,10 @@ static __always_inline void late_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_n
 	u64 on_ns = cpu->raised_on_ns, raised_ns = cpu->raised_ns, own_ns, own_on_ns;
 	struct nt_blocked *record;
 
+	if (!raised_ns)
+		return;
 	own_ns = now_ns - raised_ns - (cpu->told_ns - cpu->raised_told_ns);
-	if (!raised_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
+	if ((s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return;
 	own_on_ns = now_ns - on_ns - (cpu->told_ns - cpu->raised_on_told_ns);
 	if (on_ns && (s64)own_on_ns > (s64)own_ns) /* what was told since may have been before */
@@ -454,6 +453,23 @@ static __always_inline void softirqs_on(struct nt_cpu *cpu, u64 now_ns)
 	cpu->softirqs_on_told_ns = cpu->told_ns;
 }
 
+static __always_inline void begin_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_ns)
+{
+	if (compat_is_ksoftirqd(bpf_get_smp_processor_id(), (u32)bpf_get_current_pid_tgid()))
+		late_ksoftirqd(cpu, now_ns);
+	else
+		late_net_rx(ctx, cpu, now_ns);
+	late_behind(cpu, now_ns);
+	cpu->behind_since_ns = cpu->behind_ns ? cpu->net_rx_began_ns : now_ns;
+	cpu->net_rx_began_ns = now_ns;
+	if (!cpu->behind_ns)
+		begin_behind(cpu, now_ns);
+	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
+	cpu->polls_ns = now_ns;
+	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
+	cpu->raised_ns = 0;
+}
+
 SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 {
 	struct nt_cpu *cpu = cpu_here();
@@ -461,23 +477,12 @@ SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 
 	if (!cpu)
 		return 0;
-	sign_of_life(cpu, now_ns);
 	cpu->softirq_ns = now_ns;
 	cpu->softirq_told_ns = cpu->told_ns;
 	cpu->softirq = (u32)ctx[0] + 1;
-	if ((u32)ctx[0] != NET_RX_SOFTIRQ)
-		return 0;
-	if (compat_is_ksoftirqd(bpf_get_smp_processor_id(), (u32)bpf_get_current_pid_tgid()))
-		late_ksoftirqd(cpu, now_ns);
-	else
-		late_net_rx(ctx, cpu, now_ns);
-	late_behind(cpu, now_ns);
-	if (!cpu->behind_ns)
-		begin_behind(cpu, now_ns);
-	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
-	cpu->polls_ns = now_ns;
-	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
-	cpu->raised_ns = 0;
+	if ((u32)ctx[0] == NET_RX_SOFTIRQ)
+		begin_net_rx(ctx, cpu, now_ns);
+	sign_of_life(cpu, now_ns);
 	return 0;
 }
 
@@ -489,6 +494,8 @@ SEC("raw_tp/softirq_exit") int cpu_softirq_exit(u64 *ctx)
 
 	if (!cpu)
 		return 0;
+	if ((u32)ctx[0] == NET_RX_SOFTIRQ && cpu->raised_ns) /* what came meanwhile has waited for this */
+		late_behind(cpu, now_ns);
 	sign_of_life(cpu, now_ns);
 	softirqs_on(cpu, now_ns);
 	cpu->softirq = 0;

@@ -157,11 +157,22 @@ static __always_inline u64 waits_since(u64 now_ns)
 	return cpu && raised_after_blockage(cpu) && cpu->blocked_start_ns < now_ns ? cpu->blocked_start_ns : now_ns;
 }
 
-/* A journey begins. */
-static __always_inline void begin(struct sk_buff *skb, struct nt_tracked *t, u32 probe)
+/* Of what is received, not of what is sent in NET_RX: an answer. */
+static __always_inline void arrives_behind(u32 flags, u64 now_ns)
 {
-	u64 from_ns = waits_since(t->last_ns);
+	struct nt_cpu *cpu = want_arrival && (flags & NT_P_AT_DATA) ? cpu_here() : NULL;
 
+	if (cpu && cpu->softirq == NET_RX_SOFTIRQ + 1)
+		late_behind(cpu, now_ns);
+}
+
+/* A journey begins. */
+static __always_inline void begin(struct sk_buff *skb, struct nt_tracked *t, u32 flags, u32 probe)
+{
+	u64 from_ns;
+
+	arrives_behind(flags, t->last_ns);
+	from_ns = waits_since(t->last_ns);
 	if (want_latency)
 		latency_begin(t, from_ns, probe);
 	shelf_begin(t->id, origins_begin(skb) ?: from_ns, probe);
@@ -231,7 +242,7 @@ static __always_inline struct nt_tracked *track(struct sk_buff *skb, u32 flags, 
 	t = track_start((u64)skb, head, print, probe);
 	if (!t)
 		return NULL;
-	begin(skb, t, probe);
+	begin(skb, t, flags, probe);
 	if (piece)
 		t->flags |= NT_T_PIECE;
 	track_header(t, print, network, &flow);
@@ -282,8 +293,6 @@ static __always_inline void tell_arrival(struct hit *hit, struct emit *emit, str
 	u64 polled_ns = 0, raised_ns;
 	u32 id, slot;
 
-	if (cpu && cpu->softirq == NET_RX_SOFTIRQ + 1)
-		late_behind(cpu, bpf_ktime_get_ns());
 	raised_ns = cpu ? raised_after_blockage(cpu) : 0;
 	if (!raised_ns)
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the observers of a CPU (bpf/delay.bpf.h) keep for the tracing programs. */
+/* What the observers of a CPU (bpf/delay.bpf.h) and packets that arrive there (bpf/blocked.bpf.h) keep for each other. */
 #ifndef NT_CPU_ABI_H
 #define NT_CPU_ABI_H
 
@@ -85,7 +85,10 @@ struct nt_cpu {
 	u64 squeezes;	    /* one more than softnet_data.time_squeeze at the end of the last NET_RX; 0: not known */
 	u64 behind_ns; /* since then packets may have waited for NET_RX behind others; 0: it has left none behind */
 	u64 behind_told_ns; /* told_ns then */
+	u64 behind_processed; /* softnet_data.processed then */
 	u64 squeezed_times; /* since then */
+	u64 behind_since_ns; /* what NET_RX comes to now came since then, unless there was more than two of them take */
+	u64 net_rx_began_ns; /* the last one */
 	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
 	u64 task_on_ns;	    /* since when the task that runs does so */
 	u64 polls_ns;	    /* the poll of a NAPI that ends next began then, at the earliest */

@@ -122,7 +122,7 @@ enum nt_cause {
 #define NT_B_PENDING 0x10 /* userspace's: interrupts were taken, and NET_RX was raised */
 
 /*
- * A time in which a CPU did no network work. Bounds, because it is noticed by what it made late: it began between
+ * A time in which a CPU did not come to packets. Bounds, because it is noticed by what it made late: it began between
  * start_lo and start_hi. start_lo <= start_hi <= end.
  */
 struct nt_blocked {

@@ -113,16 +113,26 @@ static inline int nt_prefix_matches(const volatile struct nt_prefix *p, const u3
 		 ((addr[2] & p->mask[2]) ^ p->addr[2]) | ((addr[3] & p->mask[3]) ^ p->addr[3]));
 }
 
-/* A ping of either family: request or reply. */
-static inline int nt_flow_is_echo(const struct nt_flow *f)
-{
-	u8 type = f->icmp_type >> 8;
+/* ICMP types of pings: RFC 792, RFC 4443. */
+#define NT_ECHO_REPLY 0
+#define NT_ECHO_REQUEST 8
+#define NT_ECHO_REQUEST_V6 128
+#define NT_ECHO_REPLY_V6 129
 
+/* Of either family. */
+static inline int nt_flow_is_echo_of(const struct nt_flow *f, u8 type, u8 type_v6)
+{
 	if (f->no_transport)
 		return 0;
 	if (f->l3_proto == NT_ETH_IPV4 && f->l4_proto == NT_IP_ICMP)
-		return type == 0 || type == 8;
-	return f->l3_proto == NT_ETH_IPV6 && f->l4_proto == NT_IP_ICMPV6 && (type == 128 || type == 129);
+		return f->icmp_type >> 8 == type;
+	return f->l3_proto == NT_ETH_IPV6 && f->l4_proto == NT_IP_ICMPV6 && f->icmp_type >> 8 == type_v6;
+}
+
+/* A ping: request or reply. */
+static inline int nt_flow_is_echo(const struct nt_flow *f)
+{
+	return nt_flow_is_echo_of(f, NT_ECHO_REQUEST, NT_ECHO_REQUEST_V6) || nt_flow_is_echo_of(f, NT_ECHO_REPLY, NT_ECHO_REPLY_V6);
 }
 
 static inline int nt_flow_has_ports(const struct nt_flow *f)

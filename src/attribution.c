@@ -110,7 +110,7 @@ static int tell_over(struct attribution *attribution, struct blockage *blockage)
 #define PAUSE_SLACK_PART 16
 #define PAUSE_MIN_NS 5000000ull
 
-/* A machine may stand still whatever its CPUs are at, which then takes as long; but no queue grows meanwhile. */
+/* A machine may stand still whatever its CPUs are at, which then takes as long; but NET_RX does not tell of such times. */
 static bool may_be_pause(const struct nt_blocked *blocked)
 {
 	return blocked->cause != NT_CAUSE_NAPI_BUDGET && blocked->end_ns - blocked->start_hi_ns >= PAUSE_MIN_NS;
@@ -259,7 +259,7 @@ static u64 start_of(const struct nt_blocked *blocked, enum measure measure)
 /* A wait of a packet for a CPU, and the blockages found in it. */
 struct wait {
 	u64 from_ns, to_ns;
-	u64 come_ns; /* from_ns, or when it had come for certain, as long as its like take */
+	u64 come_ns; /* from_ns, or by when it had come, but for few of its like */
 	u64 least_end_ns; /* a blockage that ended before has nothing to do with it */
 	u64 raised_ns; /* of the softirq that served it; 0: it waited in the stack */
 	u32 cpu;
@@ -280,7 +280,7 @@ static u64 end_for(const struct wait *wait, const struct nt_blocked *blocked)
 	return catches_up && blocked->end_ns < wait->to_ns ? wait->to_ns : blocked->end_ns;
 }
 
-/* What waits in the stack for others to be served has a name for that: the backlog. */
+/* In the stack NET_RX may be at the packet itself, and what waits there for others to be served has a name for that: the backlog. */
 static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
 {
 	if (blocked->cause == NT_CAUSE_NAPI_BUDGET && !wait->raised_ns)
@@ -322,10 +322,7 @@ static void add_overlap(struct wait *wait, const struct nt_blocked *blocked, enu
 
 static u64 own_overlap(const struct wait *wait, const struct nt_blocked *blocked, enum measure measure)
 {
-	u64 end_ns = end_for(wait, blocked);
-
-	return least_of(overlap(from_of(wait, measure), wait->to_ns, start_of(blocked, measure), end_ns),
-			blocked->own_ns + (end_ns - blocked->end_ns));
+	return least_of(overlap(from_of(wait, measure), wait->to_ns, start_of(blocked, measure), blocked->end_ns), blocked->own_ns);
 }
 
 /* What is known to have blocked the CPU is to blame rather than what may have done so for longer. */

@@ -4,8 +4,8 @@
  * CPU that was to serve it was blocked.
  *
  * Before the stack a packet waited since its arrival, which nobody saw; it came after the poll that left its queue
- * empty. So the overlap is the most that it can have waited, and is told as such, unless the packet itself says
- * when it was sent (transit.h). In the stack both
+ * empty, and after the request that it answers left (departure.h). So the overlap is the most that it can have waited, and is
+ * told as such, unless it can be compared with its like, by when it was sent (transit.h). In the stack both
  * ends of a wait are events, and the overlap is exact but for what is not known of the blockage.
  *
  * Waits for something else than a CPU are told by the packet's own events (wait.h).

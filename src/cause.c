@@ -293,7 +293,7 @@ static int unknown_text(const struct nt_blocked *blocked, char *text, size_t siz
 static int queue_text(const struct nt_blocked *blocked, char *text, size_t size)
 {
 	if (!blocked->number)
-		return snprintf(text, size, "other packets that came before: NET_RX was at them, within its budget");
+		return snprintf(text, size, "NET_RX was at others that came before");
 	return snprintf(text, size, "more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up %u time%s",
 			blocked->number, blocked->number == 1 ? "" : "s");
 }

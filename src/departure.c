@@ -9,19 +9,16 @@
 /* Numbers come again when there are no more; an answer does not take so long. */
 #define ANSWER_MAX_NS 10000000000ull
 
-#define ECHO_REPLY 0
-#define ECHO_REQUEST 8
-#define ECHO_REQUEST_V6 128
-#define ECHO_REPLY_V6 129
-
 struct departure {
 	u32 saddr[4], daddr[4]; /* of the request */
 	u32 netns;
 	u16 id, seq;
-	u64 ts_ns; /* 0: unused */
+	bool answered;
+	bool again; /* there was another of this name, which has no answer yet */
+	u64 ts_ns;  /* 0: unused */
 };
 
-/* A ping counts its requests, so that those which are under way at the same time have different places. */
+/* By what a ping is called: it counts its requests, so that those which are under way at the same time have different places. */
 struct departures {
 	struct departure places[DEPARTURES];
 };
@@ -36,56 +33,84 @@ void departures_free(struct departures *departures)
 	free(departures);
 }
 
-static bool is_echo(const struct nt_flow *flow, unsigned int type, unsigned int type_v6)
+/* The name of the request that has, or would have, this source and destination. */
+static struct departure name_of(const struct nt_flow *flow, const u32 saddr[4], const u32 daddr[4], u32 netns)
 {
-	return nt_flow_is_echo(flow) && !flow->fragment &&
-	       flow->icmp_type >> 8 == (flow->l4_proto == NT_IP_ICMP ? type : type_v6);
+	struct departure name = {.netns = netns, .id = flow->echo_id, .seq = flow->echo_seq};
+
+	memcpy(name.saddr, saddr, sizeof(name.saddr));
+	memcpy(name.daddr, daddr, sizeof(name.daddr));
+	return name;
 }
 
-static size_t place_of(u16 id, u16 seq)
+static bool is_called(const struct departure *departure, const struct departure *name)
 {
-	return (id * 0x9e3779b1u + seq) % DEPARTURES;
+	return departure->ts_ns && departure->id == name->id && departure->seq == name->seq && departure->netns == name->netns &&
+	       !memcmp(departure->saddr, name->saddr, sizeof(name->saddr)) &&
+	       !memcmp(departure->daddr, name->daddr, sizeof(name->daddr));
 }
 
-/* Of devices upon each other the last has it then. */
-static const struct journey_event *last_given_to_driver(const struct journey *journey)
+static struct departure *place_of(struct departures *departures, const struct departure *name)
 {
+	u32 hash = name->netns;
+
+	for (int i = 0; i < 4; i++)
+		hash = (hash ^ name->saddr[i] ^ name->daddr[i] << 1) * 0x9e3779b1u;
+	return &departures->places[((hash ^ name->id) * 0x9e3779b1u + name->seq) % DEPARTURES];
+}
+
+/*
+ * Of devices upon each other the last has it then. NULL also if copies went elsewhere, to ports of a bridge or by a mirror: which
+ * of them was answered is not known.
+ */
+static const struct journey_event *given_to_driver(const struct journey *journey)
+{
+	const struct journey_event *last = NULL;
+
 	for (size_t i = journey->n_events; i-- > 0;) {
-		const struct probe_row *row = probe_table_row(journey->probes, journey->events[i].probe);
+		const struct journey_event *event = &journey->events[i];
+		const struct probe_row *row = probe_table_row(journey->probes, event->probe);
 
-		if (row && !strcmp(row->name, "net_dev_start_xmit"))
-			return &journey->events[i];
+		if (!row || strcmp(row->name, "net_dev_start_xmit"))
+			continue;
+		if (last && last->skb != event->skb)
+			return NULL;
+		if (!last)
+			last = event;
 	}
-	return NULL;
+	return last;
 }
 
 void departures_note(struct departures *departures, const struct journey *journey)
 {
-	const struct nt_flow *flow = &journey->flows[journey->n_flows - 1];
+	const struct nt_flow *flow = &journey->flows[0];
 	const struct journey_event *event;
-	struct departure *departure;
+	struct departure name, *place;
 
-	if (journey->incomplete || !is_echo(flow, ECHO_REQUEST, ECHO_REQUEST_V6))
+	if (journey->incomplete || !nt_flow_is_echo_of(flow, NT_ECHO_REQUEST, NT_ECHO_REQUEST_V6))
 		return;
-	event = last_given_to_driver(journey);
+	event = given_to_driver(journey);
 	if (!event)
 		return;
 	flow = &journey->flows[event->flow];
-	departure = &departures->places[place_of(flow->echo_id, flow->echo_seq)];
-	*departure = (struct departure){.netns = event->netns, .id = flow->echo_id, .seq = flow->echo_seq, .ts_ns = event->ts_ns};
-	memcpy(departure->saddr, flow->saddr, sizeof(departure->saddr));
-	memcpy(departure->daddr, flow->daddr, sizeof(departure->daddr));
+	if (!nt_flow_is_echo_of(flow, NT_ECHO_REQUEST, NT_ECHO_REQUEST_V6) || flow->fragment)
+		return;
+	name = name_of(flow, flow->saddr, flow->daddr, event->netns);
+	name.ts_ns = event->ts_ns;
+	place = place_of(departures, &name);
+	name.again = is_called(place, &name) && !place->answered && event->ts_ns - place->ts_ns < ANSWER_MAX_NS;
+	*place = name;
 }
 
-u64 departures_find(const struct departures *departures, const struct journey *journey)
+u64 departures_find(struct departures *departures, const struct journey *journey)
 {
 	const struct journey_event *event = &journey->events[0];
 	const struct nt_flow *flow = &journey->flows[event->flow];
-	const struct departure *departure = &departures->places[place_of(flow->echo_id, flow->echo_seq)];
+	struct departure name = name_of(flow, flow->daddr, flow->saddr, event->netns), *place = place_of(departures, &name);
 
-	if (!is_echo(flow, ECHO_REPLY, ECHO_REPLY_V6) || departure->id != flow->echo_id || departure->seq != flow->echo_seq ||
-	    departure->netns != event->netns || memcmp(departure->saddr, flow->daddr, sizeof(departure->saddr)) ||
-	    memcmp(departure->daddr, flow->saddr, sizeof(departure->daddr)))
+	if (!nt_flow_is_echo_of(flow, NT_ECHO_REPLY, NT_ECHO_REPLY_V6) || flow->fragment || !is_called(place, &name) ||
+	    place->ts_ns > event->ts_ns || event->ts_ns - place->ts_ns >= ANSWER_MAX_NS)
 		return 0;
-	return departure->ts_ns <= event->ts_ns && event->ts_ns - departure->ts_ns < ANSWER_MAX_NS ? departure->ts_ns : 0;
+	place->answered = true;
+	return place->again ? 0 : place->ts_ns;
 }

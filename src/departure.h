@@ -18,9 +18,10 @@ void departures_free(struct departures *departures);
 void departures_note(struct departures *departures, const struct journey *journey);
 
 /*
- * When the request left, in the nanoseconds of its event, that this journey begins with the answer to. 0: that is not known;
- * the request may have come from elsewhere, be under way still in the eyes of the kernel, or too long ago.
+ * When the request left, in the nanoseconds of its event, that this journey begins with the answer to. 0: that is not known.
+ * The request may have come from elsewhere, be under way still in the eyes of the kernel, be too long ago, or have the name of
+ * another that was not answered yet.
  */
-u64 departures_find(const struct departures *departures, const struct journey *journey);
+u64 departures_find(struct departures *departures, const struct journey *journey);
 
 #endif

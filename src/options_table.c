@@ -126,7 +126,7 @@ const struct option_row option_rows[] = {
 	 .more = "Memory for events on their way from the kernel, over all CPUs: from 256K to 1G. More of "
 		 "it helps when the totals count losses of the ring."},
 	{0, "incident-min", "TIME", "a CPU that was blocked for so long is told: 10ms", GROUP_RUN, .take = option_take_incident_min,
-	 .more = "A CPU that did no network work for at least this long (10ms by default) and held traced packets for it is an "
+	 .more = "A CPU that did not come to traced packets for at least this long (10ms by default) is an "
 		 "incident, which is told by itself. Written as for --min-latency, from 1ms up."},
 	{0, "no-attribution", NULL, "do not look for causes of delays", GROUP_RUN, FLAG(no_attribution),
 	 .more = "Do not watch the CPUs for what delays packets; with --read, do not tell it."},

@@ -319,7 +319,7 @@ static void tell_incident(struct render *render, const struct incident *incident
 		perfetto->last_ns = blocked->end_ns;
 }
 
-/* A time in which a CPU did no network work, as far as that is certain, whether or not it held packets. */
+/* A time in which a CPU did not come to packets, as far as that is certain, whether or not it held packets. */
 static void tell_blocked(struct render *render, const struct nt_blocked *blocked)
 {
 	struct perfetto *perfetto = render->state;

@@ -11,6 +11,9 @@
 /* Clocks drift apart by up to 100 us a second, so what was long ago is no measure. */
 #define WINDOW_NS 10000000000ull
 
+/* For what is measured by one clock, ways change. */
+#define OWN_WINDOW_NS 600000000000ull
+
 #define ICMP_HEADER_BYTES 8
 #define TCP_HEADER_BYTES 20
 #define TCP_OPTION_END 0
@@ -39,6 +42,7 @@ struct flow {
 	u64 window_ns;		/* when the present window began */
 	s64 least_ns, before_ns; /* the least difference in it, and in the one before */
 	u64 n;
+	u64 n_now, n_before; /* in these windows */
 	u64 mean_ns; /* excess of those that nothing held, lately */
 };
 
@@ -189,16 +193,37 @@ static s64 fastest(const struct flow *flow)
 	return least(flow->least_ns, flow->before_ns);
 }
 
+/* Begins a new window if it is time for that. */
+static void advance(struct flow *flow, u64 now_ns)
+{
+	u64 length_ns = flow->own ? OWN_WINDOW_NS : WINDOW_NS;
+	bool stale;
+
+	if (now_ns < flow->window_ns + length_ns)
+		return;
+	stale = now_ns >= flow->window_ns + 2 * length_ns;
+	flow->before_ns = stale ? INT64_MAX : flow->least_ns;
+	flow->n_before = stale ? 0 : flow->n_now;
+	flow->least_ns = INT64_MAX;
+	flow->n_now = 0;
+	flow->window_ns = now_ns;
+}
+
+/* To compare the next one with. */
+static bool are_enough(struct flow *flow, u64 now_ns)
+{
+	advance(flow, now_ns);
+	return flow->n_now + flow->n_before >= ENOUGH;
+}
+
 static void learn(struct flow *flow, u64 now_ns, s64 difference_ns)
 {
-	if (now_ns - flow->window_ns >= WINDOW_NS) {
-		flow->before_ns = now_ns - flow->window_ns < 2 * WINDOW_NS ? flow->least_ns : INT64_MAX;
-		flow->least_ns = INT64_MAX;
-		flow->window_ns = now_ns;
-	}
+	advance(flow, now_ns);
 	flow->least_ns = least(flow->least_ns, difference_ns);
-	flow->last_ns = now_ns;
+	if (now_ns > flow->last_ns)
+		flow->last_ns = now_ns;
 	flow->n++;
+	flow->n_now++;
 }
 
 /* Ticks are 32 bits wide and go round; segments may overtake each other. */
@@ -232,13 +257,12 @@ static bool is_rate_right(struct flow *flow, u64 now_ns, u64 stamp_ns, bool held
 	return flow->rate_right;
 }
 
-/* How much later than the fastest lately; *ret_known: there were enough to say so. */
-static u64 excess_of(struct flow *flow, u64 now_ns, u64 stamp_ns, bool *ret_known)
+/* How much later than the fastest lately. */
+static u64 excess_of(struct flow *flow, u64 now_ns, u64 stamp_ns)
 {
 	s64 difference_ns = (s64)(now_ns - stamp_ns);
 
-	*ret_known = flow->n >= ENOUGH;
-	learn(flow, now_ns > flow->last_ns ? now_ns : flow->last_ns, difference_ns);
+	learn(flow, now_ns, difference_ns);
 	return (u64)(difference_ns - fastest(flow));
 }
 
@@ -252,34 +276,62 @@ static bool read_stamp(const struct journey_event *event, const struct nt_flow *
 	return is_tcp(headers) && read_tick(event->snapshot, headers, ret_tick);
 }
 
+static void judge_by(struct flow *flow, u64 now_ns, u64 stamp_ns, u64 tick_ns, bool held, struct transit_excess *ret_excess)
+{
+	u64 excess_ns = excess_of(flow, now_ns, stamp_ns);
+
+	if (!held)
+		flow->mean_ns = (7 * flow->mean_ns + excess_ns) / 8;
+	*ret_excess = (struct transit_excess){
+		.most_ns = excess_ns + tick_ns,
+		.likely_ns = excess_ns - least_of(excess_ns, flow->mean_ns),
+		.least_ns = excess_ns - least_of(excess_ns, 4 * flow->mean_ns + tick_ns),
+		.way_ns = flow->own ? (u64)fastest(flow) + 4 * flow->mean_ns : 0,
+	};
+}
+
+/* NULL: it is too late for this packet to be compared. They are judged in the order in which they end, not quite that of arrival. */
+static struct flow *flow_of(struct transit *transit, const struct journey_event *first, const struct nt_flow *headers, bool own)
+{
+	struct flow *flow = find_flow(transit, headers, first->netns, own);
+
+	return first->ts_ns < flow->last_ns && flow->last_ns - first->ts_ns > WINDOW_NS ? NULL : flow;
+}
+
+static bool judge_by_stamp(struct transit *transit, const struct journey_event *first, const struct nt_flow *headers, bool held,
+			   struct transit_excess *ret_excess)
+{
+	u64 stamp_ns = 0, tick_ns = ECHO_TICK_NS;
+	bool is_segment = headers->l4_proto == NT_IP_TCP, known;
+	struct flow *flow;
+	u32 tick = 0;
+
+	if (!read_stamp(first, headers, &stamp_ns, &tick))
+		return false;
+	flow = flow_of(transit, first, headers, false);
+	if (!flow)
+		return false;
+	if (is_segment) {
+		stamp_ns = stamp_of_tick(flow, tick);
+		tick_ns = TCP_TICK_NS;
+	}
+	known = are_enough(flow, first->ts_ns);
+	judge_by(flow, first->ts_ns, stamp_ns, tick_ns, held, ret_excess);
+	return is_segment ? is_rate_right(flow, first->ts_ns, stamp_ns, held) && known : known;
+}
+
 bool transit_judge(struct transit *transit, const struct journey *journey, u64 departed_ns, bool held,
 		   struct transit_excess *ret_excess)
 {
 	const struct journey_event *first = &journey->events[0];
 	const struct nt_flow *headers = &journey->flows[first->flow];
-	u64 stamp_ns = departed_ns, excess_ns, tick_ns = departed_ns ? 0 : ECHO_TICK_NS;
-	struct flow *flow;
-	u32 tick = 0;
-	bool known;
+	/* in any case: of the next one it may not be known when it left */
+	bool known = judge_by_stamp(transit, first, headers, held, ret_excess);
+	struct flow *flow = departed_ns ? flow_of(transit, first, headers, true) : NULL;
 
-	if (!departed_ns && !read_stamp(first, headers, &stamp_ns, &tick))
-		return false;
-	flow = find_flow(transit, headers, first->netns, departed_ns != 0);
-	/* packets are judged in the order in which they end, which is not quite that of their arrival */
-	if (first->ts_ns < flow->last_ns && flow->last_ns - first->ts_ns > WINDOW_NS)
-		return false;
-	if (headers->l4_proto == NT_IP_TCP) {
-		stamp_ns = stamp_of_tick(flow, tick);
-		tick_ns = TCP_TICK_NS;
-	}
-	excess_ns = excess_of(flow, first->ts_ns, stamp_ns, &known);
-	if (headers->l4_proto == NT_IP_TCP && !is_rate_right(flow, first->ts_ns, stamp_ns, held))
-		known = false;
-	if (!held)
-		flow->mean_ns = (7 * flow->mean_ns + excess_ns) / 8;
-	ret_excess->way_ns = flow->own ? (u64)fastest(flow) : 0;
-	ret_excess->most_ns = excess_ns + tick_ns;
-	ret_excess->likely_ns = excess_ns - least_of(excess_ns, flow->mean_ns);
-	ret_excess->least_ns = excess_ns - least_of(excess_ns, 4 * flow->mean_ns + tick_ns);
+	if (!flow)
+		return known;
+	known = are_enough(flow, first->ts_ns);
+	judge_by(flow, first->ts_ns, departed_ns, 0, held, ret_excess);
 	return known;
 }

@@ -20,7 +20,7 @@ struct transit_excess {
 	u64 most_ns;
 	u64 likely_ns;
 	u64 least_ns;
-	u64 way_ns; /* from a known departure, of the fastest; 0: it is not known when it left */
+	u64 way_ns; /* from a known departure: it hardly ever takes longer than that; 0: it is not known when it left */
 };
 
 struct transit *transit_new(void);

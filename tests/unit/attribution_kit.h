@@ -18,7 +18,7 @@
 #include "probes.h"
 
 #define MS 1000000ull
-#define T0 (1000000 * MS)
+#define T0 (100000000 * MS)
 #define SYMBOL 0xffffffff81000010u
 #define ENTRY 0xffffffff81000020u
 #define BH_ENABLE 0xffffffff81000030u

@@ -379,7 +379,7 @@ static void one_flood(void **state)
 	(void)state;
 	for (u64 i = 0; i < 5; i++) {
 		u64 from = T0 + i * 8 * MS;
-		struct nt_blocked b = blocked(NT_CAUSE_NAPI_BUDGET, 1, from, from + (i ? 0 : 7 * MS), from + 8 * MS);
+		struct nt_blocked b = blocked(NT_CAUSE_NAPI_BUDGET, 1, from, from, from + 8 * MS);
 
 		b.number = 2;
 		assert_int_equal(add(&b), 0);
@@ -402,21 +402,31 @@ static void one_flood(void **state)
 	assert_int_equal(n_begun, 1);
 }
 
-/* What comes while NET_RX is at those that it had left behind waits for its turn, too, whatever interrupts that. */
-static void behind_leftovers(void **state)
+/* What comes while NET_RX is at others waits for its turn, whatever interrupts that. */
+static void behind_others(void **state)
 {
 	struct packet p;
 
 	(void)state;
-	block(NT_CAUSE_NAPI_BUDGET, 1, T0, T0 + 8 * MS, T0 + 9 * MS);
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0, T0, T0 + 9 * MS);
 	block(NT_CAUSE_LONG_IRQ, 1, T0 + 30 * MS, T0 + 30 * MS, T0 + 35 * MS);
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0 + 9 * MS, T0 + 9 * MS, T0 + 59 * MS + MS / 2);
 	make_received(&p, T0 + 60 * MS, T0 + 20 * MS, T0 + 8 * MS);
 	assert_waited(&p, NT_CAUSE_NAPI_BUDGET, 40 * MS, 40 * MS);
-	/* not what another NET_RX is at */
-	make_received(&p, T0 + 60 * MS, T0 + 20 * MS, T0 + 12 * MS);
-	judge(&p);
-	assert_int_equal(p.journey.before.cause, NT_CAUSE_LONG_IRQ);
-	assert_int_equal(p.journey.before.high_ns, 5 * MS);
+	assert_int_equal(n_begun, 1);
+}
+
+/* An interrupt that came when they had waited for a moment is to blame for what it took. */
+static void interrupted_behind_others(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0, T0, T0 + 2 * MS);
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 2 * MS, T0 + 2 * MS, T0 + 202 * MS);
+	make_received(&p, T0 + 202 * MS + MS / 2, T0 - 20 * MS, T0);
+	assert_waited(&p, NT_CAUSE_LONG_IRQ, 202 * MS + MS / 2, 202 * MS + MS / 2);
+	assert_int_equal(n_begun, 1);
 }
 
 /* In the stack it is not the NIC's queue that a packet waits in. */
@@ -541,7 +551,8 @@ int main(void)
 		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events),
 		TEST(one_over_another), TEST(host_pause), TEST(host_pause_ends_apart), TEST(host_pause_of_unknown_start),
 		TEST(host_pause_in_handler), TEST(noticed_late), TEST(no_host_pause), TEST(short_ones), TEST(hostile),
-		TEST(one_flood), TEST(behind_leftovers), TEST(in_the_stack_meanwhile),
+		TEST(one_flood), TEST(behind_others), TEST(in_the_stack_meanwhile),
+		TEST(interrupted_behind_others),
 		TEST(long_flood), TEST(known_in_unknown), TEST(equals), TEST(own_cause),
 		TEST(nothing_proven), TEST(proven_one_is_blamed), TEST(all_blockages), TEST(over_by_then),
 		TEST(one_after_another), TEST(parts_of_a_wait), TEST(others_before_flood),

@@ -16,16 +16,13 @@ static void make_ping(struct packet *p, u64 arrived_ns, u64 sent_us)
 	assert_true(arrived_ns == p->events[0].ts_ns);
 }
 
-#define ECHO_REPLY 0
-#define ECHO_REQUEST 8
-
 /* Between 10.0.0.1, which asks, and 10.0.0.2. */
 static void make_echo(struct packet *p, u16 type, u16 seq)
 {
 	p->flow = (struct nt_flow){.l3_proto = NT_ETH_IPV4, .l4_proto = NT_IP_ICMP, .icmp_type = (u16)(type << 8), .echo_id = 7,
 				   .echo_seq = seq};
-	p->flow.saddr[0] = type == ECHO_REQUEST ? 0x0a000001 : 0x0a000002;
-	p->flow.daddr[0] = type == ECHO_REQUEST ? 0x0a000002 : 0x0a000001;
+	p->flow.saddr[0] = type == NT_ECHO_REQUEST ? 0x0a000001 : 0x0a000002;
+	p->flow.daddr[0] = type == NT_ECHO_REQUEST ? 0x0a000002 : 0x0a000001;
 }
 
 static void calm_pings(unsigned int n)
@@ -68,6 +65,22 @@ static void what_ping_says(void **state)
 	assert_int_equal(attribution_advance(attribution, ~0ull), 0);
 	assert_int_equal(last_told.packets, 2);
 	assert_false(last_told.upper);
+}
+
+/* What was long ago is no measure, however many there were. */
+static void after_a_pause(void **state)
+{
+	u64 later_ns = T0 + 40000 * MS;
+	struct packet p;
+
+	(void)state;
+	calm_pings(19);
+	block(NT_CAUSE_IRQS_OFF, 1, later_ns, later_ns + 4 * MS, later_ns + 300 * MS);
+	make_received(&p, later_ns + 301 * MS, later_ns - 50 * MS, later_ns + 300 * MS);
+	make_ping(&p, later_ns + 301 * MS, 41000000 + 101000);
+	judge(&p);
+	assert_int_equal(p.journey.before.cause, NT_CAUSE_IRQS_OFF);
+	assert_true(p.journey.before.upper);
 }
 
 /* What TCP writes: the time of sending in its peer's ticks, among other options. */
@@ -182,7 +195,7 @@ static void late_by_itself(void **state)
 
 	(void)state;
 	calm_pings(19);
-	block(NT_CAUSE_NAPI_BUDGET, 1, T0, T0 + 39 * MS, T0 + 40 * MS);
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 39 * MS, T0 + 40 * MS);
 	make_received(&p, T0 + 41 * MS, T0 - 50 * MS, T0 + 40 * MS);
 	judge(&p);
 	assert_true(p.journey.before.upper);
@@ -203,7 +216,7 @@ static void send_request_of(u64 left_ns, u16 seq, bool incomplete)
 	p.events[0].probe = p.events[1].probe = NT_PROBE_net_dev_start_xmit;
 	p.events[1].ts_ns = p.journey.end_ns = left_ns;
 	p.journey.incomplete = incomplete;
-	make_echo(&p, ECHO_REQUEST, seq);
+	make_echo(&p, NT_ECHO_REQUEST, seq);
 	judge(&p);
 	assert_null(p.journey.before.blocked);
 }
@@ -214,11 +227,16 @@ static void send_request(u64 left_ns, u16 seq)
 }
 
 /* Of answers that took 1 ms from the wire; ping lost its CPU for 30 ms before it sent each request. */
-static void answer(struct packet *p, u64 ts_ns, u64 polled_ns, u16 seq)
+static void answer_at(struct packet *p, u64 ts_ns, u64 polled_ns, u16 seq, u64 from_ns)
 {
 	make_received(p, ts_ns, polled_ns, T0 + 300 * MS);
-	make_ping(p, ts_ns, (ts_ns - T0 + 1000 * MS) / 1000 - (seq % 2 ? 30000 : 1000));
-	make_echo(p, ECHO_REPLY, seq);
+	make_ping(p, ts_ns, (ts_ns - from_ns + 1000 * MS) / 1000 - (seq % 2 ? 30000 : 1000));
+	make_echo(p, NT_ECHO_REPLY, seq);
+}
+
+static void answer(struct packet *p, u64 ts_ns, u64 polled_ns, u16 seq)
+{
+	answer_at(p, ts_ns, polled_ns, seq, T0 - 1000 * MS);
 }
 
 static void calm_answers(void)
@@ -275,6 +293,113 @@ static void first_departure(void **state)
 	assert_int_equal(p.journey.before.high_ns, 200 * MS);
 }
 
+static void assert_departed(u64 departed_ns, u16 seq)
+{
+	struct packet p;
+
+	answer(&p, T0 + 301 * MS, T0 - 50 * MS, seq);
+	p.events[0].snapshot = NULL;
+	judge(&p);
+	assert_int_equal(p.journey.before.high_ns, T0 + 300 * MS - departed_ns);
+}
+
+/* Who always asks by the same name may get the answer to an earlier request. */
+static void same_name_again(void **state)
+{
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	send_request(T0 + 100 * MS, 7);
+	assert_departed(T0 + 100 * MS, 7);
+	send_request(T0 + 200 * MS, 7); /* the other was answered */
+	assert_departed(T0 + 200 * MS, 7);
+	send_request(T0 + 250 * MS, 8);
+	send_request(T0 + 260 * MS, 8);
+	assert_departed(T0, 8);
+	send_request(T0 + 270 * MS, 8);
+	assert_departed(T0 + 270 * MS, 8);
+}
+
+/* A copy of it went to another device, perhaps later; and what is a ping again at its end may have left as something else. */
+static void copies_and_tunnels(void **state)
+{
+	struct nt_flow flows[2];
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	make_received(&p, T0 + 90 * MS, ~0ull, 0);
+	p.events[0].probe = p.events[1].probe = NT_PROBE_net_dev_start_xmit;
+	p.events[1].ts_ns = p.journey.end_ns = T0 + 200 * MS;
+	make_echo(&p, NT_ECHO_REQUEST, 7);
+	p.events[1].skb = 64;
+	judge(&p);
+	assert_departed(T0, 7);
+	p.events[1].skb = 0;
+	flows[0] = flows[1] = p.flow;
+	flows[1].l4_proto = 47;
+	p.journey.flows = flows;
+	p.journey.n_flows = 2;
+	p.events[1].flow = 1;
+	judge(&p);
+	assert_departed(T0, 7);
+	p.events[1].flow = 0;
+	judge(&p);
+	assert_departed(T0 + 200 * MS, 7);
+}
+
+/* The other family's types. */
+static void departures_of_icmpv6(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	make_received(&p, T0 + 100 * MS, ~0ull, 0);
+	p.events[0].probe = NT_PROBE_net_dev_start_xmit;
+	p.flow = (struct nt_flow){.l3_proto = NT_ETH_IPV6, .l4_proto = NT_IP_ICMPV6, .icmp_type = NT_ECHO_REQUEST_V6 << 8,
+				  .saddr = {1, 2, 3, 4}, .daddr = {5, 6, 7, 8}, .echo_id = 7, .echo_seq = 9};
+	judge(&p);
+	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	p.flow = (struct nt_flow){.l3_proto = NT_ETH_IPV6, .l4_proto = NT_IP_ICMPV6, .icmp_type = NT_ECHO_REPLY_V6 << 8,
+				  .saddr = {5, 6, 7, 8}, .daddr = {1, 2, 3, 4}, .echo_id = 7, .echo_seq = 9};
+	judge(&p);
+	assert_int_equal(p.journey.before.high_ns, 200 * MS);
+	p.flow.fragment = 1;
+	judge(&p);
+	assert_int_equal(p.journey.before.high_ns, 300 * MS);
+}
+
+/* Too far apart to be compared with each other by two clocks, but not by one; one a day is compared with none. */
+static void seldom(void **state)
+{
+	static const struct { u64 apart_ns; bool departs, upper; } rows[] = {
+		{30000 * MS, false, true}, {30000 * MS, true, false}, {2000000 * MS, true, true}, {15000 * MS, false, true},
+	};
+	struct packet p;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		u64 from_ns = T0 - 20 * rows[i].apart_ns;
+
+		for (u16 seq = 0; seq < 20; seq++) {
+			make_received(&p, from_ns + seq * rows[i].apart_ns, ~0ull, 0);
+			if (rows[i].departs)
+				send_request(p.events[0].ts_ns - 1 * MS, seq);
+			answer_at(&p, p.events[0].ts_ns, ~0ull, seq, from_ns);
+			judge(&p);
+		}
+		block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+		if (rows[i].departs)
+			send_request(T0 + 100 * MS, 101);
+		answer_at(&p, T0 + 301 * MS, T0 - 50 * MS, 101, from_ns);
+		judge(&p);
+		assert_int_equal(p.journey.before.cause, NT_CAUSE_IRQS_OFF);
+		assert_int_equal(p.journey.before.upper, rows[i].upper);
+		assert_int_equal(p.journey.before.high_ns, rows[i].departs ? 200 * MS : 300 * MS);
+		teardown(state);
+		setup(state);
+	}
+}
+
 /* Whatever ping writes into them, or not. */
 static void answers_without_stamps(void **state)
 {
@@ -329,8 +454,18 @@ static void not_its_departure(void **state)
 	p.events[0].netns++;
 	assert_unanswered(&p);
 	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
-	p.flow.icmp_type = ECHO_REQUEST << 8;
+	p.flow.icmp_type = NT_ECHO_REQUEST << 8;
 	assert_unanswered(&p);
+	/* of whatever place */
+	for (u32 seq = 102; seq < 0x10000; seq++) {
+		answer(&p, T0 + 301 * MS, T0 - 50 * MS, (u16)seq);
+		assert_unanswered(&p);
+	}
+	for (u32 id = 8; id < 0x10000; id++) {
+		answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+		p.flow.echo_id = (u16)id;
+		assert_unanswered(&p);
+	}
 	/* numbers come again */
 	send_request(T0 - 9700 * MS, 105);
 	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 105);
@@ -347,9 +482,10 @@ static void not_its_departure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_ping_says), TEST(too_few_pings), TEST(late_by_itself), TEST(what_tcp_says), TEST(other_ticks),
+		TEST(what_ping_says), TEST(too_few_pings), TEST(after_a_pause), TEST(late_by_itself), TEST(what_tcp_says), TEST(other_ticks),
 		TEST(hostile_options), TEST(answer_waits_since_departure), TEST(answers_without_stamps),
-		TEST(first_departure), TEST(not_its_departure),
+		TEST(first_departure), TEST(same_name_again), TEST(copies_and_tunnels), TEST(departures_of_icmpv6), TEST(seldom),
+		TEST(not_its_departure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,7 +192,8 @@ unexplained() {
 		| ([$all[] | select(.icmp.type == 8) | {key: "\(.icmp.id) \(.icmp.seq)", value: (.events[] | select(.probe == "net_dev_start_xmit") | .ts_ns)}]
 			| from_entries) as $sent
 		| [$all[] | select(.icmp.type == 0) | . as {$start_ns, $before} | $sent["\(.icmp.id) \(.icmp.seq)"] as $sent_ns | ($start_ns - $sent_ns) as $rtt
-			| if $before.low_ns > $rtt then [0, $sent_ns, $start_ns]
+			| select($sent_ns)
+			| if ($before.high_ns // 0) > $rtt then [0, $sent_ns, $start_ns]
 			elif ($before.high_ns // 0) < $rtt - 4000000 then [$rtt - 4000000 - ($before.high_ns // 0), $sent_ns, $start_ns] else empty end]
 		| sort[] | map(tostring) | join(" ")' "$json"
 }
