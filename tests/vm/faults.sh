@@ -193,8 +193,8 @@ unexplained() {
 			| from_entries) as $sent
 		| [$all[] | select(.icmp.type == 0) | . as {$start_ns, $before} | $sent["\(.icmp.id) \(.icmp.seq)"] as $sent_ns | ($start_ns - $sent_ns) as $rtt
 			| select($sent_ns)
-			| if ($before.high_ns // 0) > $rtt then [0, $sent_ns, $start_ns]
-			elif ($before.high_ns // 0) < $rtt - 4000000 then [$rtt - 4000000 - ($before.high_ns // 0), $sent_ns, $start_ns] else empty end]
+			| if ($before.low_ns // 0) > $rtt then [0, $sent_ns, $start_ns]
+			elif ($before.high_ns // 0) < $rtt - 8000000 then [$rtt - 8000000 - ($before.high_ns // 0), $sent_ns, $start_ns] else empty end]
 		| sort[] | map(tostring) | join(" ")' "$json"
 }
 

@@ -185,16 +185,52 @@ bql() {
 	blames_only 'BQL: no one is blamed' '' ''
 }
 
+# So many rules for each packet that is received that it takes a millisecond or so.
+long_rules() {
+	nft -f - < <(awk 'BEGIN { print "table ip long { chain rules { type filter hook input priority 0;"
+		for (i = 0; i < 20000; i++) print "ip saddr 10.9." int(i / 250) "." i % 250 " counter"
+		print "}"; print "}" }')
+}
+
 # How often NET_RX used up its budget or its time on CPU 1; softnet_seq_show().
 squeezes() { awk 'NR == 2 { print $3 }' /proc/net/softnet_stat; }
+
+# late_ones_are_told FROM UNTIL: of replies that came between and waited for longer than 8 ms, none is kept back where those from
+# 5 ms on are told.
+# shellcheck disable=SC2016 # jq's variables
+late_ones_are_told() {
+	jq -r --argjson from "$1" --argjson until "$2" 'select(.type == "journey" and .icmp.type == 0 and .start_ns > $from and
+		.start_ns < $until and .before.bound == "exact" and .before.delay_ns >= 8000000) | "\(.icmp.id) \(.icmp.seq)"' "$json" | sort >"$scratch/waited"
+	jq -r 'select(.type == "journey" and .icmp.type == 0) | "\(.icmp.id) \(.icmp.seq)"' "$scratch/late" | sort >"$scratch/told"
+	echo "$(wc -l <"$scratch/waited") waited, $(wc -l <"$scratch/told") are told, without:"
+	comm -23 "$scratch/waited" "$scratch/told"
+	[[ -s $scratch/waited && -z $(comm -23 "$scratch/waited" "$scratch/told") ]]
+}
+
+# One that tells all and one that tells late ones alone, while a flood is received.
+late_in_flood() {
+	local all from_ns until_ns
+	long_rules
+	start_pings || return
+	all=$nettrace_pid
+	add_nettrace "$scratch/late" -p icmp --addr 10.0.2.2 --min-latency 5ms --format jsonl
+	nettraces_ready || return
+	from_ns=$(clock_ns)
+	taskset -c 0 ping -q -f -l 100 -c 300 10.0.2.2 >/dev/null
+	nft delete table ip long
+	sleep 0.5
+	until_ns=$(clock_ns)
+	check 'late in a flood: of late ones alone, status' stop_nettraces
+	nettrace_pid=$all
+	end_pings 'late in a flood'
+	check 'late in a flood: what waited for long is told, too' late_ones_are_told "$from_ns" "$until_ns"
+}
 
 # A flood of which each packet is looked at by so many rules that NET_RX is over long before all are received. Others want the
 # CPU of ping, which loses it between noting the time and sending.
 napi_budget() {
 	local before after text hogs=()
-	nft -f - < <(awk 'BEGIN { print "table ip long { chain rules { type filter hook input priority 0;"
-		for (i = 0; i < 20000; i++) print "ip saddr 10.9." int(i / 250) "." i % 250 " counter"
-		print "}"; print "}" }')
+	long_rules
 	start_pings || return
 	for _ in 1 2; do
 		taskset -c 0 bash -c 'while :; do :; done' &
@@ -219,6 +255,7 @@ napi_budget() {
 
 echo 2 >"/proc/irq/$(input_irq)/smp_affinity"
 napi_budget
+late_in_flood
 ksoftirqd
 preempt_off
 bql
