@@ -499,6 +499,18 @@ void attribution_judge(struct attribution *attribution, struct journey *journey)
 		judge_span(attribution, journey, i);
 }
 
+/* Is it told by itself? That NET_RX was at work for long is none, unless a packet waited for so long. */
+static bool is_incident(const struct attribution *attribution, const struct blockage *blockage, const struct journey_delay *delay)
+{
+	const struct nt_blocked *blocked = &blockage->blocked;
+
+	if (blocked->cause == NT_CAUSE_NAPI_BUDGET)
+		return blockage->incident.id ||
+		       (delay->upper ? delay->proven_ns : delay->delay_ns) >= attribution->incident_min_ns;
+	return blocked->end_ns - blocked->start_hi_ns >= attribution->incident_min_ns ||
+	       delay->low_ns >= attribution->incident_min_ns;
+}
+
 /* The packet was one of those that the blockage held. */
 static int hold(struct attribution *attribution, struct journey_delay *delay)
 {
@@ -508,8 +520,7 @@ static int hold(struct attribution *attribution, struct journey_delay *delay)
 	if (!blockage)
 		return 0;
 	delay->incident = blockage->incident.id;
-	if (blockage->told || (blockage->blocked.end_ns - blockage->blocked.start_hi_ns < attribution->incident_min_ns &&
-			       delay->low_ns < attribution->incident_min_ns))
+	if (blockage->told || !is_incident(attribution, blockage, delay))
 		return 0;
 	incident = &blockage->incident;
 	if (incident->packets < INCIDENT_DELAYS)

@@ -416,6 +416,24 @@ static void behind_others(void **state)
 	assert_int_equal(n_begun, 1);
 }
 
+/* NET_RX was at work for long, and this one came at the end of that; the other before. */
+static void for_a_moment_behind_others(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0, T0, T0 + 15 * MS);
+	make_received(&p, T0 + 15 * MS, T0 + 12 * MS, T0);
+	assert_waited(&p, NT_CAUSE_NAPI_BUDGET, 3 * MS, 3 * MS);
+	assert_int_equal(n_begun, 0);
+	make_received(&p, T0 + 15 * MS, T0 + 5 * MS, T0);
+	assert_waited(&p, NT_CAUSE_NAPI_BUDGET, 10 * MS, 10 * MS);
+	assert_int_equal(n_begun, 1);
+	make_received(&p, T0 + 15 * MS, T0 + 12 * MS, T0);
+	judge(&p);
+	assert_int_equal(p.journey.before.incident, 1);
+}
+
 /* An interrupt that came when they had waited for a moment is to blame for what it took. */
 static void interrupted_behind_others(void **state)
 {
@@ -551,7 +569,8 @@ int main(void)
 		TEST(before_the_stack), TEST(nothing_to_do_with_it), TEST(one_in_another), TEST(between_events),
 		TEST(one_over_another), TEST(host_pause), TEST(host_pause_ends_apart), TEST(host_pause_of_unknown_start),
 		TEST(host_pause_in_handler), TEST(noticed_late), TEST(no_host_pause), TEST(short_ones), TEST(hostile),
-		TEST(one_flood), TEST(behind_others), TEST(in_the_stack_meanwhile),
+		TEST(one_flood), TEST(behind_others), TEST(for_a_moment_behind_others),
+		TEST(in_the_stack_meanwhile),
 		TEST(interrupted_behind_others),
 		TEST(long_flood), TEST(known_in_unknown), TEST(equals), TEST(own_cause),
 		TEST(nothing_proven), TEST(proven_one_is_blamed), TEST(all_blockages), TEST(over_by_then),
