@@ -8,9 +8,6 @@
 
 #define NET_RX_SOFTIRQ 3 /* include/linux/interrupt.h */
 
-/* A busy CPU's tick finds what is late after so long at most (CONFIG_HZ_100). */
-#define TICK_MAX_NS 10000000ull
-
 /* One ring for all CPUs, of which no packets take the room: each has at most one record a millisecond to tell. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -86,7 +83,7 @@ static __always_inline void late_behind(struct nt_cpu *cpu, u64 now_ns)
 	struct nt_blocked *record;
 
 	if (!cpu->behind_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS ||
-	    (s64)(now_ns - cpu->alive_ns) > (s64)(TICK_MAX_NS + NT_BLOCKED_MIN_NS))
+	    (s64)(now_ns - cpu->alive_ns) > (s64)(NT_BUSY_TICK_NS + NT_BLOCKED_MIN_NS))
 		return;
 	if (cpu->squeezed_times || cpu->behind_processed != processed_here()) {
 		record = blocked_begin(cpu, NT_CAUSE_NAPI_BUDGET, cpu->behind_ns, cpu->behind_ns, now_ns, own_ns);

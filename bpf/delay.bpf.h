@@ -77,7 +77,7 @@ static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
 		return;
 	cpu->gap_from_ns = alive_ns;
 	cpu->gap_to_ns = now_ns;
-	if (now_ns - alive_ns < cpu->silence_to_ns - cpu->silence_from_ns && alive_ns - cpu->silence_to_ns < TICK_MAX_NS)
+	if (now_ns - alive_ns < cpu->silence_to_ns - cpu->silence_from_ns && alive_ns - cpu->silence_to_ns < NT_BUSY_TICK_NS)
 		return;
 	cpu->silence_from_ns = alive_ns;
 	cpu->silence_to_ns = now_ns;

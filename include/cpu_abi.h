@@ -14,6 +14,9 @@
  */
 #define NT_ARRIVAL_SLACK_NS 2000000ull
 
+/* A busy CPU's timers expire at least so often (CONFIG_HZ_100). */
+#define NT_BUSY_TICK_NS 10000000ull
+
 /* CPUs with network work tick so often, and one that did not for so long is silent: a tick or two may be missed otherwise. */
 #define NT_TICK_NS 10000000ull
 #define NT_SILENCE_NS 35000000ull
@@ -83,11 +86,11 @@ struct nt_cpu {
 	u64 raised_on_told_ns;
 	u64 ksoftirqd_woken_ns, ksoftirqd_told_ns; /* the last wakeup, and told_ns then */
 	u64 squeezes;	    /* one more than softnet_data.time_squeeze at the end of the last NET_RX; 0: not known */
-	u64 behind_ns; /* since then packets may have waited for NET_RX behind others; 0: it has left none behind */
+	u64 behind_ns; /* since then packets may have waited for NET_RX behind others; 0: it took all that had come */
 	u64 behind_told_ns; /* told_ns then */
 	u64 behind_processed; /* softnet_data.processed then */
 	u64 squeezed_times; /* since then */
-	u64 behind_since_ns; /* what NET_RX comes to now came since then, unless there was more than two of them take */
+	u64 behind_since_ns; /* what NET_RX comes to now came since then, unless more had come than two of them take */
 	u64 net_rx_began_ns; /* the last one */
 	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
 	u64 task_on_ns;	    /* since when the task that runs does so */

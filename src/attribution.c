@@ -164,7 +164,7 @@ static void find_pause(struct attribution *attribution, struct nt_blocked *block
 /* A flood that does not end is told in pieces of this length. */
 #define FLOOD_MAX_NS 10000000000ull
 
-/* NET_RX tells again and again that it left packets behind: how far back the blockage is that this one goes on with, 0 if it is the first. */
+/* NET_RX tells again and again that it is at others: how far back the blockage is that this one goes on with, 0 if it is the first. */
 static size_t goes_on_with(struct attribution *attribution, const struct nt_blocked *blocked)
 {
 	for (size_t back = 1; back <= attribution->n && blocked->cause == NT_CAUSE_NAPI_BUDGET; back++) {
@@ -269,10 +269,7 @@ struct wait {
 	u64 main_ns[2];	       /* so much: proven, and at most */
 };
 
-/*
- * What NET_RX left behind is served by the next one in its turn: until then it goes on waiting for the same reason, and so does
- * what comes meanwhile.
- */
+/* Up to the packet that it was late for NET_RX was at others, too, but for less than is told (NT_BLOCKED_MIN_NS). */
 static u64 end_for(const struct wait *wait, const struct nt_blocked *blocked)
 {
 	bool catches_up = blocked->cause == NT_CAUSE_NAPI_BUDGET && wait->raised_ns && blocked->end_ns >= wait->raised_ns;
@@ -280,7 +277,7 @@ static u64 end_for(const struct wait *wait, const struct nt_blocked *blocked)
 	return catches_up && blocked->end_ns < wait->to_ns ? wait->to_ns : blocked->end_ns;
 }
 
-/* In the stack NET_RX may be at the packet itself, and what waits there for others to be served has a name for that: the backlog. */
+/* In the stack NET_RX may be at the packet itself, and to wait there for others has a name: the backlog. */
 static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
 {
 	if (blocked->cause == NT_CAUSE_NAPI_BUDGET && !wait->raised_ns)
@@ -337,9 +334,6 @@ static void find_main(struct wait *wait, struct blockage *blockage)
 	wait->main_ns[1] = most_ns;
 }
 
-/* A busy CPU's timers expire at least so often (CONFIG_HZ_100). */
-#define TICK_MAX_NS 10000000ull
-
 /*
  * What ended before was over: the CPU may have idled since. Between two that follow each other it takes some interrupts, as
  * that of the timer, but comes to nothing else.
@@ -348,8 +342,8 @@ static u64 leads_to(const struct nt_blocked *blocked)
 {
 	u64 proven_ns = start_of(blocked, LEAST), start_ns = blocked->start_lo_ns;
 
-	if (proven_ns - start_ns > TICK_MAX_NS)
-		start_ns = proven_ns - TICK_MAX_NS;
+	if (proven_ns - start_ns > NT_BUSY_TICK_NS)
+		start_ns = proven_ns - NT_BUSY_TICK_NS;
 	return start_ns > NT_ARRIVAL_SLACK_NS ? start_ns - NT_ARRIVAL_SLACK_NS : 0;
 }
 

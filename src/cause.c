@@ -294,7 +294,8 @@ static int queue_text(const struct nt_blocked *blocked, char *text, size_t size)
 {
 	if (!blocked->number)
 		return snprintf(text, size, "NET_RX was at others that came before");
-	return snprintf(text, size, "more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up %u time%s",
+	return snprintf(text, size,
+			"more packets than one NET_RX takes: its budget (net.core.netdev_budget, _usecs) was used up %u time%s",
 			blocked->number, blocked->number == 1 ? "" : "s");
 }
 

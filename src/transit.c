@@ -11,7 +11,7 @@
 /* Clocks drift apart by up to 100 us a second, so what was long ago is no measure. */
 #define WINDOW_NS 10000000000ull
 
-/* For what is measured by one clock, ways change. */
+/* One clock does not drift apart from itself, but ways change. */
 #define OWN_WINDOW_NS 600000000000ull
 
 #define ICMP_HEADER_BYTES 8
@@ -209,16 +209,8 @@ static void advance(struct flow *flow, u64 now_ns)
 	flow->window_ns = now_ns;
 }
 
-/* To compare the next one with. */
-static bool are_enough(struct flow *flow, u64 now_ns)
-{
-	advance(flow, now_ns);
-	return flow->n_now + flow->n_before >= ENOUGH;
-}
-
 static void learn(struct flow *flow, u64 now_ns, s64 difference_ns)
 {
-	advance(flow, now_ns);
 	flow->least_ns = least(flow->least_ns, difference_ns);
 	if (now_ns > flow->last_ns)
 		flow->last_ns = now_ns;
@@ -257,15 +249,6 @@ static bool is_rate_right(struct flow *flow, u64 now_ns, u64 stamp_ns, bool held
 	return flow->rate_right;
 }
 
-/* How much later than the fastest lately. */
-static u64 excess_of(struct flow *flow, u64 now_ns, u64 stamp_ns)
-{
-	s64 difference_ns = (s64)(now_ns - stamp_ns);
-
-	learn(flow, now_ns, difference_ns);
-	return (u64)(difference_ns - fastest(flow));
-}
-
 /* By which the packet says when it was sent: nanoseconds, or those of which TCP counts the ticks. False: it does not say so. */
 static bool read_stamp(const struct journey_event *event, const struct nt_flow *headers, u64 *ret_ns, u32 *ret_tick)
 {
@@ -276,10 +259,17 @@ static bool read_stamp(const struct journey_event *event, const struct nt_flow *
 	return is_tcp(headers) && read_tick(event->snapshot, headers, ret_tick);
 }
 
-static void judge_by(struct flow *flow, u64 now_ns, u64 stamp_ns, u64 tick_ns, bool held, struct transit_excess *ret_excess)
+/* How much later than the fastest lately. True: there were enough to say so. */
+static bool judge_by(struct flow *flow, u64 now_ns, u64 stamp_ns, u64 tick_ns, bool held, struct transit_excess *ret_excess)
 {
-	u64 excess_ns = excess_of(flow, now_ns, stamp_ns);
+	s64 difference_ns = (s64)(now_ns - stamp_ns);
+	u64 excess_ns;
+	bool known;
 
+	advance(flow, now_ns);
+	known = flow->n_now + flow->n_before >= ENOUGH;
+	learn(flow, now_ns, difference_ns);
+	excess_ns = (u64)(difference_ns - fastest(flow));
 	if (!held)
 		flow->mean_ns = (7 * flow->mean_ns + excess_ns) / 8;
 	*ret_excess = (struct transit_excess){
@@ -288,9 +278,10 @@ static void judge_by(struct flow *flow, u64 now_ns, u64 stamp_ns, u64 tick_ns, b
 		.least_ns = excess_ns - least_of(excess_ns, 4 * flow->mean_ns + tick_ns),
 		.way_ns = flow->own ? (u64)fastest(flow) + 4 * flow->mean_ns : 0,
 	};
+	return known;
 }
 
-/* NULL: it is too late for this packet to be compared. They are judged in the order in which they end, not quite that of arrival. */
+/* NULL: too late to be compared. Packets are judged in the order in which they end, which is not quite that of their arrival. */
 static struct flow *flow_of(struct transit *transit, const struct journey_event *first, const struct nt_flow *headers, bool own)
 {
 	struct flow *flow = find_flow(transit, headers, first->netns, own);
@@ -302,22 +293,23 @@ static bool judge_by_stamp(struct transit *transit, const struct journey_event *
 			   struct transit_excess *ret_excess)
 {
 	u64 stamp_ns = 0, tick_ns = ECHO_TICK_NS;
-	bool is_segment = headers->l4_proto == NT_IP_TCP, known;
 	struct flow *flow;
 	u32 tick = 0;
+	bool known;
 
 	if (!read_stamp(first, headers, &stamp_ns, &tick))
 		return false;
 	flow = flow_of(transit, first, headers, false);
 	if (!flow)
 		return false;
-	if (is_segment) {
+	if (headers->l4_proto == NT_IP_TCP) {
 		stamp_ns = stamp_of_tick(flow, tick);
 		tick_ns = TCP_TICK_NS;
 	}
-	known = are_enough(flow, first->ts_ns);
-	judge_by(flow, first->ts_ns, stamp_ns, tick_ns, held, ret_excess);
-	return is_segment ? is_rate_right(flow, first->ts_ns, stamp_ns, held) && known : known;
+	known = judge_by(flow, first->ts_ns, stamp_ns, tick_ns, held, ret_excess);
+	if (headers->l4_proto == NT_IP_TCP && !is_rate_right(flow, first->ts_ns, stamp_ns, held))
+		return false;
+	return known;
 }
 
 bool transit_judge(struct transit *transit, const struct journey *journey, u64 departed_ns, bool held,
@@ -329,9 +321,5 @@ bool transit_judge(struct transit *transit, const struct journey *journey, u64 d
 	bool known = judge_by_stamp(transit, first, headers, held, ret_excess);
 	struct flow *flow = departed_ns ? flow_of(transit, first, headers, true) : NULL;
 
-	if (!flow)
-		return known;
-	known = are_enough(flow, first->ts_ns);
-	judge_by(flow, first->ts_ns, departed_ns, 0, held, ret_excess);
-	return known;
+	return flow ? judge_by(flow, first->ts_ns, departed_ns, 0, held, ret_excess) : known;
 }

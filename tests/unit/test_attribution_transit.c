@@ -2,6 +2,17 @@
 /* What packets say of their own delay, or their answers' departure: how long of a blockage each of them waited. */
 #include "attribution_kit.h"
 
+/* CPU 1, by a task; all that came since T0 - 50 ms is received after it. */
+static void block_until_300(void)
+{
+	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+}
+
+static void make_late(struct packet *p)
+{
+	make_received(p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+}
+
 /* What ping writes: the time of sending, 64 bits of seconds and of microseconds, by a clock of its own. */
 static void make_ping(struct packet *p, u64 arrived_ns, u64 sent_us)
 {
@@ -37,29 +48,30 @@ static void calm_pings(unsigned int n)
 	}
 }
 
+static void judge_late_ping(struct packet *p, u64 sent_us)
+{
+	make_late(p);
+	make_ping(p, T0 + 301 * MS, sent_us);
+	judge(p);
+}
+
 static void what_ping_says(void **state)
 {
 	struct packet p;
 
 	(void)state;
 	calm_pings(19);
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
-	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
-	make_ping(&p, T0 + 301 * MS, 1000000 + 101000); /* sent 200 ms before, less the way */
-	judge(&p);
+	block_until_300();
+	judge_late_ping(&p, 1000000 + 101000); /* sent 200 ms before, less the way */
 	assert_false(p.journey.before.upper);
 	assert_in_range(p.journey.before.delay_ns, 200 * MS, 201 * MS);
 	assert_in_range(p.journey.before.low_ns, 199 * MS, p.journey.before.delay_ns - 1);
 	assert_in_range(p.journey.before.high_ns, p.journey.before.delay_ns + 1, 201 * MS);
 	/* no later than others: it came when all was over */
-	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
-	make_ping(&p, T0 + 301 * MS, 1000000 + 301000);
-	judge(&p);
+	judge_late_ping(&p, 1000000 + 301000);
 	assert_null(p.journey.before.blocked);
 	/* what is beyond the blockage was lost on the way */
-	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
-	make_ping(&p, T0 + 301 * MS, 1000000 - 700000);
-	judge(&p);
+	judge_late_ping(&p, 1000000 - 700000);
 	assert_int_equal(p.journey.before.delay_ns, 300 * MS);
 	assert_false(p.journey.before.upper);
 	assert_int_equal(attribution_advance(attribution, ~0ull), 0);
@@ -119,7 +131,7 @@ static struct journey_delay delay_of_segment(u32 tick)
 {
 	static struct packet p;
 
-	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	make_late(&p);
 	make_segment(&p, tick);
 	judge(&p);
 	return p.journey.before;
@@ -131,7 +143,7 @@ static void what_tcp_says(void **state)
 
 	(void)state;
 	calm_segments(10);
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	block_until_300();
 	delay = delay_of_segment(tick_of(T0 + 101 * MS, 10));
 	assert_false(delay.upper);
 	assert_in_range(delay.delay_ns, 199 * MS, 201 * MS);
@@ -146,7 +158,7 @@ static void other_ticks(void **state)
 
 	for (size_t i = 0; i < sizeof(tenths) / sizeof(tenths[0]); i++) {
 		calm_segments(tenths[i]);
-		block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+		block_until_300();
 		assert_true(delay_of_segment(tick_of(T0 + 101 * MS, tenths[i])).upper);
 		teardown(state);
 		setup(state);
@@ -180,10 +192,8 @@ static void too_few_pings(void **state)
 
 	(void)state;
 	calm_pings(3);
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
-	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
-	make_ping(&p, T0 + 301 * MS, 1000000 + 101000);
-	judge(&p);
+	block_until_300();
+	judge_late_ping(&p, 1000000 + 101000);
 	assert_true(p.journey.before.upper);
 	assert_int_equal(p.journey.before.delay_ns, 300 * MS);
 }
@@ -239,6 +249,11 @@ static void answer(struct packet *p, u64 ts_ns, u64 polled_ns, u16 seq)
 	answer_at(p, ts_ns, polled_ns, seq, T0 - 1000 * MS);
 }
 
+static void late_answer(struct packet *p, u16 seq)
+{
+	answer(p, T0 + 301 * MS, T0 - 50 * MS, seq);
+}
+
 static void calm_answers(void)
 {
 	struct packet p;
@@ -260,9 +275,9 @@ static void answer_waits_since_departure(void **state)
 
 	(void)state;
 	calm_answers();
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	block_until_300();
 	send_request(T0 + 100 * MS, 101);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+	late_answer(&p, 101);
 	judge(&p);
 	assert_false(p.journey.before.upper);
 	assert_in_range(p.journey.before.delay_ns, 199 * MS, 200 * MS);
@@ -270,7 +285,7 @@ static void answer_waits_since_departure(void **state)
 	assert_in_range(p.journey.before.low_ns, 199 * MS, p.journey.before.delay_ns);
 	/* it came at the end of the blockage, when its request had just left */
 	send_request(T0 + 299 * MS + MS / 2, 103);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 103);
+	late_answer(&p, 103);
 	judge(&p);
 	assert_null(p.journey.before.blocked);
 }
@@ -285,9 +300,9 @@ static void first_departure(void **state)
 		answer(&p, T0 - 1000 * MS + seq * 50 * MS, ~0ull, seq);
 		judge(&p);
 	}
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	block_until_300();
 	send_request(T0 + 100 * MS, 101);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+	late_answer(&p, 101);
 	judge(&p);
 	assert_true(p.journey.before.upper);
 	assert_int_equal(p.journey.before.high_ns, 200 * MS);
@@ -297,7 +312,7 @@ static void assert_departed(u64 departed_ns, u16 seq)
 {
 	struct packet p;
 
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, seq);
+	late_answer(&p, seq);
 	p.events[0].snapshot = NULL;
 	judge(&p);
 	assert_int_equal(p.journey.before.high_ns, T0 + 300 * MS - departed_ns);
@@ -307,7 +322,7 @@ static void assert_departed(u64 departed_ns, u16 seq)
 static void same_name_again(void **state)
 {
 	(void)state;
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	block_until_300();
 	send_request(T0 + 100 * MS, 7);
 	assert_departed(T0 + 100 * MS, 7);
 	send_request(T0 + 200 * MS, 7); /* the other was answered */
@@ -326,7 +341,7 @@ static void copies_and_tunnels(void **state)
 	struct packet p;
 
 	(void)state;
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	block_until_300();
 	make_received(&p, T0 + 90 * MS, ~0ull, 0);
 	p.events[0].probe = p.events[1].probe = NT_PROBE_net_dev_start_xmit;
 	p.events[1].ts_ns = p.journey.end_ns = T0 + 200 * MS;
@@ -353,13 +368,13 @@ static void departures_of_icmpv6(void **state)
 	struct packet p;
 
 	(void)state;
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	block_until_300();
 	make_received(&p, T0 + 100 * MS, ~0ull, 0);
 	p.events[0].probe = NT_PROBE_net_dev_start_xmit;
 	p.flow = (struct nt_flow){.l3_proto = NT_ETH_IPV6, .l4_proto = NT_IP_ICMPV6, .icmp_type = NT_ECHO_REQUEST_V6 << 8,
 				  .saddr = {1, 2, 3, 4}, .daddr = {5, 6, 7, 8}, .echo_id = 7, .echo_seq = 9};
 	judge(&p);
-	make_received(&p, T0 + 301 * MS, T0 - 50 * MS, T0 + 300 * MS);
+	make_late(&p);
 	p.flow = (struct nt_flow){.l3_proto = NT_ETH_IPV6, .l4_proto = NT_IP_ICMPV6, .icmp_type = NT_ECHO_REPLY_V6 << 8,
 				  .saddr = {5, 6, 7, 8}, .daddr = {1, 2, 3, 4}, .echo_id = 7, .echo_seq = 9};
 	judge(&p);
@@ -387,7 +402,7 @@ static void seldom(void **state)
 			answer_at(&p, p.events[0].ts_ns, ~0ull, seq, from_ns);
 			judge(&p);
 		}
-		block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+		block_until_300();
 		if (rows[i].departs)
 			send_request(T0 + 100 * MS, 101);
 		answer_at(&p, T0 + 301 * MS, T0 - 50 * MS, 101, from_ns);
@@ -407,9 +422,9 @@ static void answers_without_stamps(void **state)
 
 	(void)state;
 	calm_answers();
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	block_until_300();
 	send_request(T0 + 100 * MS, 101);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+	late_answer(&p, 101);
 	p.events[0].snapshot = NULL;
 	judge(&p);
 	assert_false(p.journey.before.upper);
@@ -437,45 +452,45 @@ static void not_its_departure(void **state)
 
 	(void)state;
 	calm_answers();
-	block(NT_CAUSE_IRQS_OFF, 1, T0, T0 + 4 * MS, T0 + 300 * MS);
+	block_until_300();
 	send_request(T0 + 100 * MS, 101);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 102);
+	late_answer(&p, 102);
 	assert_unanswered(&p);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+	late_answer(&p, 101);
 	p.flow.echo_id++;
 	assert_unanswered(&p);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+	late_answer(&p, 101);
 	p.flow.saddr[0]++;
 	assert_unanswered(&p);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+	late_answer(&p, 101);
 	p.flow.daddr[0]++;
 	assert_unanswered(&p);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+	late_answer(&p, 101);
 	p.events[0].netns++;
 	assert_unanswered(&p);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+	late_answer(&p, 101);
 	p.flow.icmp_type = NT_ECHO_REQUEST << 8;
 	assert_unanswered(&p);
 	/* of whatever place */
 	for (u32 seq = 102; seq < 0x10000; seq++) {
-		answer(&p, T0 + 301 * MS, T0 - 50 * MS, (u16)seq);
+		late_answer(&p, (u16)seq);
 		assert_unanswered(&p);
 	}
 	for (u32 id = 8; id < 0x10000; id++) {
-		answer(&p, T0 + 301 * MS, T0 - 50 * MS, 101);
+		late_answer(&p, 101);
 		p.flow.echo_id = (u16)id;
 		assert_unanswered(&p);
 	}
 	/* numbers come again */
 	send_request(T0 - 9700 * MS, 105);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 105);
+	late_answer(&p, 105);
 	assert_unanswered(&p);
 	send_request(T0 + 302 * MS, 107);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 107);
+	late_answer(&p, 107);
 	assert_unanswered(&p);
 	/* of the last driver it was given to nothing may have come */
 	send_request_of(T0 + 100 * MS, 109, true);
-	answer(&p, T0 + 301 * MS, T0 - 50 * MS, 109);
+	late_answer(&p, 109);
 	assert_unanswered(&p);
 }
 

@@ -136,15 +136,6 @@ host_did() {
 	((host_waited >= 1000000 && host_waited * 4 >= $3 * 3))
 }
 
-# was_at_others CPU FROM TO NS: do the events of packets show that softirqs were at them for three quarters of NS then? An emulated
-# CPU translates code anew after probes were set, and may take 10 ms for the first packet that comes there.
-# shellcheck disable=SC2016 # jq's variables
-was_at_others() {
-	jq -se --argjson cpu "$1" --argjson from "$2" --argjson to "$3" --argjson ns "$4" '[.[] | select(.type == "journey")
-		| [.events[] | select(.cpu == $cpu and (.context == "softirq" or .context == "ksoftirqd")) | .ts_ns] | select(length > 1)
-		| ([last, $to] | min) - ([first, $from] | max) | select(. > 0)] | add // 0 | . * 4 >= $ns * 3' "$json" >/dev/null
-}
-
 # not_excused CAUSES: of the incidents in $scratch/culprits, the causes of those that were not there but for what was done on
 # purpose, a word each; only those of CAUSES are asked about. What speaks for the host goes to $scratch/excuses.
 not_excused() {
@@ -155,8 +146,6 @@ not_excused() {
 			echo "$cause"
 		elif [[ $cause == ksoftirqd_starved ]] && was_starved "$cpu"; then
 			continue
-		elif [[ $cause == napi_budget ]] && was_at_others "$cpu" "$from" "$to" "$low"; then
-			echo "$cause for $low ns, in which packets were received" >>"$scratch/excuses"
 		elif host_did "$from" "$to" "$low"; then
 			echo "$cause for $low ns, for $host_waited ns of which the host kept this machine from running" >>"$scratch/excuses"
 		else
@@ -202,10 +191,11 @@ unexplained() {
 	jq -rs '[.[] | select(.type == "journey")] as $all
 		| ([$all[] | select(.icmp.type == 8) | {key: "\(.icmp.id) \(.icmp.seq)", value: (.events[] | select(.probe == "net_dev_start_xmit") | .ts_ns)}]
 			| from_entries) as $sent
-		| [$all[] | select(.icmp.type == 0) | . as {$start_ns, $before} | $sent["\(.icmp.id) \(.icmp.seq)"] as $sent_ns | ($start_ns - $sent_ns) as $rtt
-			| select($sent_ns)
+		| [$all[] | select(.icmp.type == 0) | . as {$start_ns, $before} | $sent["\(.icmp.id) \(.icmp.seq)"] as $sent_ns
+			| select($sent_ns) | ($start_ns - $sent_ns) as $rtt
 			| if ($before.low_ns // 0) > $rtt then [0, $sent_ns, $start_ns]
-			elif ($before.high_ns // 0) < $rtt - 8000000 then [$rtt - 8000000 - ($before.high_ns // 0), $sent_ns, $start_ns] else empty end]
+			else ($rtt - 8000000 - ($before.high_ns // 0)) as $missing
+			| select($missing > 0) | [$missing, $sent_ns, $start_ns] end]
 		| sort[] | map(tostring) | join(" ")' "$json"
 }
 

@@ -200,7 +200,8 @@ squeezes() { awk 'NR == 2 { print $3 }' /proc/net/softnet_stat; }
 # shellcheck disable=SC2016 # jq's variables
 late_ones_are_told() {
 	jq -r --argjson from "$1" --argjson until "$2" 'select(.type == "journey" and .icmp.type == 0 and .start_ns > $from and
-		.start_ns < $until and .before.bound == "exact" and .before.delay_ns >= 8000000) | "\(.icmp.id) \(.icmp.seq)"' "$json" | sort >"$scratch/waited"
+		.start_ns < $until and .before.bound == "exact" and .before.delay_ns >= 8000000) | "\(.icmp.id) \(.icmp.seq)"' "$json" |
+		sort >"$scratch/waited"
 	jq -r 'select(.type == "journey" and .icmp.type == 0) | "\(.icmp.id) \(.icmp.seq)"' "$scratch/late" | sort >"$scratch/told"
 	echo "$(wc -l <"$scratch/waited") waited, $(wc -l <"$scratch/told") are told, without:"
 	comm -23 "$scratch/waited" "$scratch/told"
