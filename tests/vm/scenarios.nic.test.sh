@@ -195,12 +195,12 @@ long_rules() {
 # How often NET_RX used up its budget or its time on CPU 1; softnet_seq_show().
 squeezes() { awk 'NR == 2 { print $3 }' /proc/net/softnet_stat; }
 
-# late_ones_are_told FROM UNTIL: of replies that came between and waited for longer than 8 ms, none is kept back where those from
-# 5 ms on are told.
+# late_ones_are_told FROM UNTIL: of replies that came between and waited for longer than 25 ms, none is kept back where those from
+# 20 ms on are told.
 # shellcheck disable=SC2016 # jq's variables
 late_ones_are_told() {
 	jq -r --argjson from "$1" --argjson until "$2" 'select(.type == "journey" and .icmp.type == 0 and .start_ns > $from and
-		.start_ns < $until and .before.bound == "exact" and .before.delay_ns >= 8000000) | "\(.icmp.id) \(.icmp.seq)"' "$json" |
+		.start_ns < $until and .before.bound == "exact" and .before.delay_ns >= 25000000) | "\(.icmp.id) \(.icmp.seq)"' "$json" |
 		sort >"$scratch/waited"
 	jq -r 'select(.type == "journey" and .icmp.type == 0) | "\(.icmp.id) \(.icmp.seq)"' "$scratch/late" | sort >"$scratch/told"
 	echo "$(wc -l <"$scratch/waited") waited, $(wc -l <"$scratch/told") are told, without:"
@@ -214,7 +214,7 @@ late_in_flood() {
 	long_rules
 	start_pings || return
 	all=$nettrace_pid
-	add_nettrace "$scratch/late" -p icmp --addr 10.0.2.2 --min-latency 5ms --format jsonl
+	add_nettrace "$scratch/late" -p icmp --addr 10.0.2.2 --min-latency 20ms --format jsonl
 	nettraces_ready || return
 	from_ns=$(clock_ns)
 	taskset -c 0 ping -q -f -l 100 -c 300 10.0.2.2 >/dev/null
