@@ -19,6 +19,18 @@ static __always_inline u64 later(u64 a, u64 b)
 	return a > b ? a : b;
 }
 
+/*
+ * What of the time since then was not told of; told_ns is the CPU's of that moment. What was told since may have been before,
+ * in part or as a whole: of the time since, it is no more than until the end of the last.
+ */
+static __always_inline u64 untold_ns(const struct nt_cpu *cpu, u64 since_ns, u64 told_ns, u64 now_ns)
+{
+	u64 most_ns = later(cpu->blocked_end_ns, since_ns) - since_ns;
+
+	told_ns = cpu->told_ns - told_ns;
+	return now_ns - since_ns - (told_ns < most_ns ? told_ns : most_ns);
+}
+
 static __always_inline void note_told(struct nt_cpu *cpu, u64 end_ns, u64 own_ns)
 {
 	struct nt_told *told = &cpu->told[cpu->next_told % NT_TOLD];
@@ -79,7 +91,7 @@ static __always_inline void begin_behind(struct nt_cpu *cpu, u64 now_ns)
  */
 static __always_inline void late_behind(struct nt_cpu *cpu, u64 now_ns)
 {
-	u64 own_ns = now_ns - cpu->behind_ns - (cpu->told_ns - cpu->behind_told_ns);
+	u64 own_ns = untold_ns(cpu, cpu->behind_ns, cpu->behind_told_ns, now_ns);
 	struct nt_blocked *record;
 
 	if (!cpu->behind_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS ||

@@ -217,7 +217,7 @@ SEC("raw_tp/hrtimer_expire_entry") int cpu_timer_entry(u64 *ctx)
 static __always_inline struct nt_blocked *took_long(struct nt_cpu *cpu, enum nt_cause cause, u64 start_ns, u64 told_ns,
 						    u64 now_ns)
 {
-	u64 own_ns = now_ns - start_ns - (cpu->told_ns - told_ns);
+	u64 own_ns = untold_ns(cpu, start_ns, told_ns, now_ns);
 
 	if (!start_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return NULL;
@@ -397,10 +397,10 @@ static __always_inline void late_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_n
 
 	if (!raised_ns)
 		return;
-	own_ns = now_ns - raised_ns - (cpu->told_ns - cpu->raised_told_ns);
+	own_ns = untold_ns(cpu, raised_ns, cpu->raised_told_ns, now_ns);
 	if ((s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return;
-	own_on_ns = now_ns - on_ns - (cpu->told_ns - cpu->raised_on_told_ns);
+	own_on_ns = untold_ns(cpu, on_ns, cpu->raised_on_told_ns, now_ns);
 	if (on_ns && (s64)own_on_ns > (s64)own_ns) /* what was told since may have been before */
 		own_ns = own_on_ns;
 	record = blocked_begin(cpu, NT_CAUSE_SOFTIRQS_OFF, on_ns ?: raised_ns, raised_ns, now_ns, own_ns);
@@ -418,8 +418,8 @@ static __always_inline void late_ksoftirqd(struct nt_cpu *cpu, u64 now_ns)
 {
 	bool woken = cpu->ksoftirqd_woken_ns > cpu->raised_ns;
 	u64 ready_ns = woken ? cpu->ksoftirqd_woken_ns : cpu->raised_ns;
-	u64 told_ns = cpu->told_ns - (woken ? cpu->ksoftirqd_told_ns : cpu->raised_told_ns);
-	u64 own_ns = now_ns - ready_ns - told_ns, longest_ns = 0;
+	u64 told_ns = woken ? cpu->ksoftirqd_told_ns : cpu->raised_told_ns;
+	u64 own_ns = untold_ns(cpu, ready_ns, told_ns, now_ns), longest_ns = 0;
 	struct nt_blocked *record;
 
 	if (!cpu->raised_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
