@@ -286,18 +286,24 @@ static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
 	       overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, end_for(wait, blocked));
 }
 
-/* Is it a part of another, as an interrupt is of the softirq that it came upon? Its time counts once, as does that of equals. */
-static bool is_inner(const struct attribution *attribution, const struct wait *wait, const struct nt_blocked *inner,
-		     enum measure measure)
+/* As an interrupt is of the softirq that it came upon. Of equals, one is. */
+static bool is_part_of(const struct wait *wait, const struct nt_blocked *inner, const struct nt_blocked *outer, enum measure measure)
 {
 	u64 start_ns = start_of(inner, measure), end_ns = end_for(wait, inner);
 
+	if (outer == inner || start_of(outer, measure) > start_ns || end_for(wait, outer) < end_ns)
+		return false;
+	return start_of(outer, measure) < start_ns || end_for(wait, outer) > end_ns || outer < inner;
+}
+
+/* The time of what is a part of another counts once. */
+static bool is_inner(const struct attribution *attribution, const struct wait *wait, const struct nt_blocked *inner,
+		     enum measure measure)
+{
 	for (size_t i = 0; i < attribution->n; i++) {
 		const struct nt_blocked *outer = &attribution->blockages[i].blocked;
 
-		if (outer == inner || !is_met(wait, outer) || start_of(outer, measure) > start_ns || end_for(wait, outer) < end_ns)
-			continue;
-		if (start_of(outer, measure) < start_ns || end_for(wait, outer) > end_ns || outer < inner)
+		if (is_met(wait, outer) && is_part_of(wait, inner, outer, measure))
 			return true;
 	}
 	return false;
@@ -322,10 +328,26 @@ static u64 own_overlap(const struct wait *wait, const struct nt_blocked *blocked
 	return least_of(overlap(from_of(wait, measure), wait->to_ns, start_of(blocked, measure), blocked->end_ns), blocked->own_ns);
 }
 
-/* What is known to have blocked the CPU is to blame rather than what may have done so for longer. */
-static void find_main(struct wait *wait, struct blockage *blockage)
+/* Others may have been told of in between, one after the other. */
+static u64 without_inner(const struct attribution *attribution, const struct wait *wait, const struct nt_blocked *blocked,
+			 enum measure measure)
 {
-	u64 proven_ns = own_overlap(wait, &blockage->blocked, LEAST), most_ns = own_overlap(wait, &blockage->blocked, MOST);
+	u64 left_ns = overlap(from_of(wait, measure), wait->to_ns, start_of(blocked, measure), blocked->end_ns);
+
+	for (size_t i = 0; i < attribution->n; i++) {
+		const struct nt_blocked *inner = &attribution->blockages[i].blocked;
+
+		if (is_met(wait, inner) && is_part_of(wait, inner, blocked, measure))
+			left_ns -= least_of(left_ns, own_overlap(wait, inner, measure));
+	}
+	return least_of(left_ns, blocked->own_ns);
+}
+
+/* What is known to have blocked the CPU is to blame rather than what may have done so for longer. */
+static void find_main(const struct attribution *attribution, struct wait *wait, struct blockage *blockage)
+{
+	u64 proven_ns = without_inner(attribution, wait, &blockage->blocked, LEAST);
+	u64 most_ns = without_inner(attribution, wait, &blockage->blocked, MOST);
 
 	if (proven_ns < wait->main_ns[0] || (proven_ns == wait->main_ns[0] && most_ns <= wait->main_ns[1]))
 		return;
@@ -364,7 +386,7 @@ static void find_blockages(struct attribution *attribution, struct wait *wait)
 		for (unsigned int measure = 0; measure < MEASURES; measure++)
 			if (!is_inner(attribution, wait, blocked, (enum measure)measure))
 				add_overlap(wait, blocked, (enum measure)measure);
-		find_main(wait, blockage);
+		find_main(attribution, wait, blockage);
 	}
 }
 
@@ -501,7 +523,7 @@ static bool is_incident(const struct attribution *attribution, const struct bloc
 	if (blocked->cause == NT_CAUSE_NAPI_BUDGET)
 		return blockage->incident.id ||
 		       (delay->upper ? delay->proven_ns : delay->delay_ns) >= attribution->incident_min_ns;
-	return blocked->end_ns - blocked->start_hi_ns >= attribution->incident_min_ns ||
+	return blocked_least_ns(blocked) >= attribution->incident_min_ns ||
 	       delay->low_ns >= attribution->incident_min_ns;
 }
 

@@ -363,9 +363,21 @@ static size_t add_callers(const struct nt_blocked *blocked, const struct dict *d
 	return used;
 }
 
+u64 blocked_least_ns(const struct nt_blocked *blocked)
+{
+	u64 length_ns = blocked->end_ns - blocked->start_hi_ns;
+
+	return length_ns < blocked->own_ns ? length_ns : blocked->own_ns;
+}
+
+u64 blocked_most_ns(const struct nt_blocked *blocked)
+{
+	return blocked->end_ns - blocked->start_lo_ns;
+}
+
 size_t blocked_text(const struct nt_blocked *blocked, const struct dict *dict, char text[BLOCKED_TEXT_BYTES])
 {
-	u64 least = (blocked->end_ns - blocked->start_hi_ns) / 100000, most = (blocked->end_ns - blocked->start_lo_ns) / 100000;
+	u64 least = blocked_least_ns(blocked) / 100000, most = blocked_most_ns(blocked) / 100000;
 	size_t used;
 
 	used = (size_t)snprintf(text, BLOCKED_TEXT_BYTES, "cpu %u was blocked for %" PRIu64 ".%" PRIu64 " ms", blocked->cpu,

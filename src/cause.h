@@ -37,6 +37,10 @@ const u64 *cause_frames(const struct nt_blocked *blocked, const struct dict *dic
 #define CAUSE_TEXT_BYTES 352
 size_t cause_text(const struct nt_blocked *blocked, const struct dict *dict, char *text, size_t size);
 
+/* For how many nanoseconds the CPU was blocked by this: at least, without what others in between are told for; and at most. */
+u64 blocked_least_ns(const struct nt_blocked *blocked);
+u64 blocked_most_ns(const struct nt_blocked *blocked);
+
 /*
  * The same in one line, with the CPU, how long it lasted at least and at most, and the callers of the function:
  * "cpu 3 was blocked for 447.4 ms (at most 450.8 ms): interrupts off by kworker/3:1[1234] in culprit_irqoff+0x4b < …".

@@ -507,8 +507,8 @@ static void put_incident(struct render *render, const struct incident *incident)
 	json_number(&json, "cpu", blocked->cpu);
 	json_number(&json, "start_ns", blocked->start_hi_ns);
 	json_number(&json, "end_ns", blocked->end_ns);
-	json_number(&json, "low_ns", blocked->end_ns - blocked->start_hi_ns);
-	json_number(&json, "high_ns", blocked->end_ns - blocked->start_lo_ns);
+	json_number(&json, "low_ns", blocked_least_ns(blocked));
+	json_number(&json, "high_ns", blocked_most_ns(blocked));
 	json_number(&json, "packets", incident->packets);
 	json_array(&json, "delays_ns");
 	for (u32 i = 0; i < incident->packets && i < INCIDENT_DELAYS; i++)

@@ -286,8 +286,8 @@ static void note_incident(struct perfetto_notes *notes, const struct render *ren
 
 	perfetto_notes_init(notes);
 	perfetto_note_number(notes, "cpu", blocked->cpu);
-	perfetto_note_number(notes, "at least, ns", blocked->end_ns - blocked->start_hi_ns);
-	perfetto_note_number(notes, "at most, ns", blocked->end_ns - blocked->start_lo_ns);
+	perfetto_note_number(notes, "at least, ns", blocked_least_ns(blocked));
+	perfetto_note_number(notes, "at most, ns", blocked_most_ns(blocked));
 	perfetto_note_number(notes, "packets held", incident->packets);
 	perfetto_note_number(notes, incident->upper ? "longest delay, ns, at most" : "longest delay, ns", incident->longest_ns);
 	frames = cause_frames(blocked, render->env.dict, &n);

@@ -646,8 +646,7 @@ static void put_incident(struct render *render, const struct incident *incident)
 	out_literal(text.out, " cpu ");
 	out_decimal(text.out, blocked->cpu, 1);
 	out_literal(text.out, " was blocked for ");
-	put_bounds(&text, blocked->end_ns - blocked->start_hi_ns, blocked->end_ns - blocked->start_hi_ns,
-		   blocked->end_ns - blocked->start_lo_ns);
+	put_bounds(&text, blocked_least_ns(blocked), blocked_least_ns(blocked), blocked_most_ns(blocked));
 	out_literal(text.out, ": ");
 	put_color(&text, RED);
 	out_write(text.out, cause, cause_text(blocked, text.env->dict, cause, sizeof(cause)));

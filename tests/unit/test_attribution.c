@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Waits of packets, joined with blockages of CPUs. */
 #include "attribution_kit.h"
+#include "cause.h"
 
 static void before_the_stack(void **state)
 {
@@ -447,6 +448,25 @@ static void interrupted_behind_others(void **state)
 	assert_int_equal(n_begun, 1);
 }
 
+/* What NET_RX left behind waits for ksoftirqd, whose CPU others have: they are to blame for that, and NET_RX for the rest. */
+static void left_to_ksoftirqd(void **state)
+{
+	struct nt_blocked next = blocked(NT_CAUSE_NAPI_BUDGET, 1, T0 + 9 * MS, T0 + 9 * MS, T0 + 28 * MS);
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0 - 60 * MS, T0 - 60 * MS, T0 + 9 * MS);
+	block(NT_CAUSE_KSOFTIRQD_STARVED, 1, T0 + 9 * MS, T0 + 9 * MS, T0 + 26 * MS);
+	next.own_ns = 2 * MS;
+	assert_int_equal(add(&next), 0);
+	make_received(&p, T0 + 28 * MS, T0, T0 + 26 * MS);
+	assert_waited(&p, NT_CAUSE_KSOFTIRQD_STARVED, 28 * MS, 28 * MS);
+	make_received(&p, T0 + 28 * MS, T0 + 25 * MS, T0 + 26 * MS);
+	assert_waited(&p, NT_CAUSE_NAPI_BUDGET, 3 * MS, 3 * MS);
+	assert_int_equal(blocked_least_ns(p.journey.before.blocked), 71 * MS);
+	assert_int_equal(blocked_most_ns(p.journey.before.blocked), 88 * MS);
+}
+
 /* In the stack it is not the NIC's queue that a packet waits in. */
 static void in_the_stack_meanwhile(void **state)
 {
@@ -572,6 +592,7 @@ int main(void)
 		TEST(one_flood), TEST(behind_others), TEST(for_a_moment_behind_others),
 		TEST(in_the_stack_meanwhile),
 		TEST(interrupted_behind_others),
+		TEST(left_to_ksoftirqd),
 		TEST(long_flood), TEST(known_in_unknown), TEST(equals), TEST(own_cause),
 		TEST(nothing_proven), TEST(proven_one_is_blamed), TEST(all_blockages), TEST(over_by_then),
 		TEST(one_after_another), TEST(parts_of_a_wait), TEST(others_before_flood),

@@ -222,6 +222,7 @@ static void in_one_line(void **state)
 	b.start_lo_ns = 1000000;
 	b.start_hi_ns = 4400000;
 	b.end_ns = 451800000;
+	b.own_ns = b.end_ns - b.start_lo_ns;
 	assert_line(&b, "cpu 3 was blocked for 447.4 ms (at most 450.8 ms): interrupts off by worker[7] in culprit+0x4b [mod]"
 			" < two+0x1 < three+0x1 < four+0x1 < five+0x1");
 	b.start_lo_ns = b.start_hi_ns - 1;
@@ -232,10 +233,13 @@ static void in_one_line(void **state)
 	assert_line(&b, "cpu 3 was blocked for 447.4 ms: " UNKNOWN);
 	b.cause = NT_CAUSE_HOST_PAUSE;
 	assert_line(&b, "cpu 3 was blocked for 447.4 ms: the host stood still");
+	/* others in between were told for the rest */
+	b.own_ns = 100 * 1000000;
+	assert_line(&b, "cpu 3 was blocked for 100.0 ms (at most 447.4 ms): the host stood still");
 	assert_false(cause_has_culprit(&b, dict));
 	b = blocked(NT_CAUSE_LONG_IRQ, NULL);
 	assert_true(cause_has_culprit(&b, dict));
-	b.end_ns = 1000000;
+	b.end_ns = b.own_ns = 1000000;
 	assert_line(&b, "cpu 0 was blocked for 1.0 ms: interrupt handler of irq 0 (worker)");
 }
 
