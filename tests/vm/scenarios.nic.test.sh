@@ -9,9 +9,9 @@ set -u
 # shellcheck source-path=SCRIPTDIR source=faults.sh
 . "$(dirname "$0")/faults.sh"
 
-# What nettrace says of them is in $json.
+# start_pings [OPTION]...: what nettrace says of them is in $json.
 start_pings() {
-	start_with_evidence "$json" -p icmp --addr 10.0.2.2 --format jsonl || return
+	start_with_evidence "$json" -p icmp --addr 10.0.2.2 --format jsonl "$@" || return
 	taskset -c 0 ping -q -i 0.02 10.0.2.2 >"$scratch/pings" &
 	pinging=$!
 	keep_jiffies
@@ -254,8 +254,35 @@ napi_budget() {
 	blames_only 'NAPI budget: nothing else is blamed' napi_budget ''
 }
 
+# told_for CAUSE: how long incidents with that cause on CPU 1 took, in all.
+# shellcheck disable=SC2016 # jq's variables
+told_for() { jq -s --arg cause "$1" '[.[] | select(.type == "incident" and .cpu == 1 and .cause == $cause) | .low_ns] | add // 0' "$json"; }
+
+# The same, where others want the CPU of NET_RX: what it leaves behind is ksoftirqd's, a task as others until 6.3.
+left_to_ksoftirqd() {
+	local hogs=() waited_ns behind_ns ran_ns starved_ns
+	long_rules
+	for _ in 1 2; do
+		taskset -c 1 bash -c 'while :; do :; done' &
+		hogs+=("$!")
+	done
+	start_pings --incident-min 1ms || return
+	taskset -c 0 ping -q -f -l 50 -c 300 10.0.2.2 >/dev/null
+	sleep 0.3
+	quiet_kill "${hogs[@]}"
+	nft delete table ip long
+	end_pings 'left to ksoftirqd'
+	waited_ns=$(($(ksoftirqd_waited_ns 1) - ksoftirqd_before[1])) ran_ns=$(net_rx_ns 1 0 "$(clock_ns)")
+	behind_ns=$(told_for napi_budget) starved_ns=$(told_for ksoftirqd_starved)
+	check "left to ksoftirqd: NET_RX is blamed for no longer than it ran: $behind_ns of $ran_ns ns" eval '((behind_ns && behind_ns <= ran_ns))'
+	! ksoftirqd_holds || check "left to ksoftirqd: and who had its CPU for the rest: $starved_ns of $waited_ns ns" \
+		eval '((starved_ns <= waited_ns + 5000000 && starved_ns * 2 > waited_ns))'
+	check 'left to ksoftirqd: delays are what the round trips say' delays_are_true
+}
+
 echo 2 >"/proc/irq/$(input_irq)/smp_affinity"
 napi_budget
+left_to_ksoftirqd
 late_in_flood
 ksoftirqd
 preempt_off
