@@ -184,7 +184,12 @@ $(BUILD)/tracked: tests/inject/tracked.c | $(BUILD)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lbpf -lelf -lz
 
-test-tools: $(BUILD)/inject $(BUILD)/tracked
+# And what the machine beneath a guest does to it.
+$(BUILD)/beat: tests/inject/beat.c | $(BUILD)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $<
+
+test-tools: $(BUILD)/inject $(BUILD)/tracked $(BUILD)/beat
 
 install: $(BUILD)/nettrace $(DOCS)
 	install -D -m 755 $(BUILD)/nettrace $(DESTDIR)$(PREFIX)/sbin/nettrace

@@ -1,19 +1,28 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What this machine does to a guest behind its back: when QEMU's threads were ready to run, and did not. Sourced by vm.sh.
+# What this machine does to a guest behind its back: when QEMU's threads were ready to run, and did not, and when this
+# machine's CPUs ran nobody, since it is a guest itself. Sourced by vm.sh.
 #
 # A guest cannot see that by itself where its CPUs are emulated: steal time is KVM's. Of any thread, since emulated CPUs
 # wait for each other (for the lock of the devices, when translated code is thrown away), and their timers for the main one.
 
 # Fields of /proc/PID/task/TID/schedstat are in Documentation/scheduler/sched-stats.rst: the second is the time that it
 # waited for a CPU, and is counted when it got one.
-# shellcheck disable=SC2154 # qemu_pid: vm.sh's
+# shellcheck disable=SC2154 # qemu_pid, work, repo: vm.sh's
 watch_stalls() {
 	stall_tasks=("/proc/$qemu_pid/task"/*)
 	stalls=() sampled_us=${EPOCHREALTIME/./}
 	declare -gA waited_us=()
+	: >"$work/beat"
+	exec 5<"$work/beat"
+	setpriv --pdeathsig KILL "$repo/build/beat" >"$work/beat" 5<&- 8>&- &
+	beat_pid=$!
 	look_for_stalls
 	stalls=()
+}
+
+unwatch_stalls() {
+	[[ -z $beat_pid ]] || kill "$beat_pid" 2>/dev/null || true
 }
 
 # note_stall WHO US: WHO has waited for so long so far, since it exists; what is new ended after the look before.
@@ -23,16 +32,16 @@ note_stall() {
 	((more < 1000)) || stalls+=("$1 $((sampled_us - more)) $now_us $more")
 }
 
-# This machine may be a guest itself, which is to be seen here as steal time, in ticks of 10 ms.
 look_for_stalls() {
-	local task waited_ns steal now_us=${EPOCHREALTIME/./}
+	local task waited_ns cpu start_us end_us now_us=${EPOCHREALTIME/./}
 	for task in "${stall_tasks[@]}"; do
 		# a thread may have ended
 		{ read -r _ waited_ns _ <"$task/schedstat"; } 2>/dev/null || continue
 		note_stall "$task" $((waited_ns / 1000))
 	done
-	read -r _ _ _ _ _ _ _ _ steal _ </proc/stat
-	note_stall steal $((steal * 10000))
+	while read -ru 5 cpu start_us end_us; do
+		stalls+=("$cpu $start_us $end_us $((end_us - start_us))")
+	done
 	looked_us=$sampled_us sampled_us=$now_us
 }
 

@@ -216,7 +216,7 @@ panicked() { grep -qaE 'Kernel panic|Oops:|double fault:' "$work/console"; }
 # One boot. Returns the command's status, 124 or 125; leaves $reached empty if the command was not reached.
 boot() {
 	local status=0
-	reached='' served=0 pace=0.05 stall_tasks=()
+	reached='' served=0 pace=0.05 stall_tasks=() beat_pid=''
 	rm -f "$work"/{output,status,port.in,port.out}
 	: >"$work/console"
 	mkfifo "$work"/{output,port.in,port.out}
@@ -232,6 +232,7 @@ boot() {
 	qemu_pid=$!
 	watch_guest || status=$?
 	kill -KILL "$qemu_pid" 2>/dev/null || true
+	unwatch_stalls
 	wait "$qemu_pid" 2>/dev/null || true
 	exec 8>&- 6>&-
 	wait "$reader" 2>/dev/null || true
