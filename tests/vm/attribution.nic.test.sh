@@ -11,7 +11,7 @@ set -u
 . "$(dirname "$0")/faults.sh"
 
 before_the_stack() {
-	local irq pinging
+	local irq pinging waited_before
 	irq=$(input_irq)
 	echo 2 >"/proc/irq/$irq/smp_affinity"
 	start_with_evidence "$json" -p icmp --addr 10.0.2.2 -w "$scratch/trace.nettrace" --format jsonl -o "$json" || return
@@ -26,7 +26,7 @@ before_the_stack() {
 	inject_fault 'long timer' timer
 	inject_fault 'long softirq' softirq 1
 	start_sender
-	inject_fault 'softirqs off' softirqs_off "$sender"
+	without_ksoftirqd inject_fault 'softirqs off' softirqs_off "$sender"
 	quiet_kill "$sender"
 	quiet_kill "$pinging"
 	quiet_kill "$counter"

@@ -27,20 +27,6 @@ told_of() {
 	told "$1" "$2" "$3 by bash\\[$pid\\] in $4\\+0x[0-9a-f]+ \\[fault\\]"
 }
 
-# For how long ksoftirqd waited for CPU 1 in the last fault, in ms.
-ksoftirqd_waited_ms() { echo $((($(ksoftirqd_waited_ns 1) - waited_before) / 1000000)); }
-
-# Other tasks wait, but interrupts and softirqs go on as ever; unless the kernel has just left them to ksoftirqd, which is such a
-# task (until 6.3, d15121be7485): then there is another occasion.
-preemption_off() {
-	local _
-	for _ in 1 2 3 4 5; do
-		waited_before=$(ksoftirqd_waited_ns 1)
-		module_fault "$1" preemption
-		(($(ksoftirqd_waited_ms) > 50)) || return 0
-	done
-}
-
 # shellcheck disable=SC2016 # jq's
 delays_nobody() {
 	local sent
@@ -64,8 +50,8 @@ faults() {
 	keep_jiffies
 	until_watched
 	module_fault 'module, interrupts off' irqs
-	module_fault 'module, softirqs off' softirqs
-	preemption_off 'module, preemption off'
+	without_ksoftirqd module_fault 'module, softirqs off' softirqs
+	without_ksoftirqd module_fault 'module, preemption off' preemption
 	waited_ms=$(ksoftirqd_waited_ms)
 	quiet_kill "$pinging"
 	quiet_kill "$counter"
