@@ -19,16 +19,43 @@ static __always_inline u64 later(u64 a, u64 b)
 	return a > b ? a : b;
 }
 
+static __always_inline u64 lesser(u64 a, u64 b)
+{
+	return a < b ? a : b;
+}
+
 /*
- * What of the time since then was not told of; told_ns is the CPU's of that moment. What was told since may have been before,
- * in part or as a whole: of the time since, it is no more than until the end of the last.
+ * For how long others were told since then, of those told last, which are looked at until *left_ns is used up; what is left is
+ * of those before them.
+ */
+static __always_inline u64 told_since(const struct nt_cpu *cpu, u64 since_ns, u64 *left_ns)
+{
+	u64 sum_ns = 0, own_ns;
+	u32 i;
+
+#pragma unroll
+	for (i = 1; i <= NT_TOLD; i++) {
+		const struct nt_told *told = &cpu->told[(cpu->next_told - i) % NT_TOLD];
+
+		own_ns = lesser(told->own_ns, *left_ns);
+		*left_ns -= own_ns;
+		if (told->end_ns > since_ns)
+			sum_ns += lesser(own_ns, told->end_ns - since_ns);
+	}
+	return sum_ns;
+}
+
+/*
+ * What of the time since then was not told of; told_ns is the CPU's of that moment. What was told since may have been before, in
+ * part or as a whole.
  */
 static __always_inline u64 untold_ns(const struct nt_cpu *cpu, u64 since_ns, u64 told_ns, u64 now_ns)
 {
-	u64 most_ns = later(cpu->blocked_end_ns, since_ns) - since_ns;
+	u64 left_ns = cpu->told_ns - told_ns;
 
-	told_ns = cpu->told_ns - told_ns;
-	return now_ns - since_ns - (told_ns < most_ns ? told_ns : most_ns);
+	if (!left_ns)
+		return now_ns - since_ns;
+	return now_ns - since_ns - told_since(cpu, since_ns, &left_ns) - left_ns;
 }
 
 static __always_inline void note_told(struct nt_cpu *cpu, u64 end_ns, u64 own_ns)

@@ -83,24 +83,6 @@ static __always_inline void sign_of_life(struct nt_cpu *cpu, u64 now_ns)
 	cpu->silence_to_ns = now_ns;
 }
 
-/* For how long others were told since then, as far back as they are known. */
-static __always_inline u64 told_since(const struct nt_cpu *cpu, u64 since_ns)
-{
-	u64 sum_ns = 0, ns;
-	u32 i;
-
-#pragma unroll
-	for (i = 0; i < NT_TOLD; i++) {
-		const struct nt_told *told = &cpu->told[i];
-
-		if (told->end_ns <= since_ns)
-			continue;
-		ns = told->end_ns - since_ns;
-		sum_ns += told->own_ns < ns ? told->own_ns : ns;
-	}
-	return sum_ns;
-}
-
 static __always_inline void blame_task(void *ctx, struct nt_blocked *record)
 {
 	record->pid = bpf_get_current_pid_tgid() >> 32;
@@ -156,7 +138,7 @@ static __always_inline void look_at_interrupted(struct nt_blocked *record)
  */
 static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expires_ns, bool is_tick, u64 now_ns)
 {
-	u64 alive_ns = cpu->alive_ns, end_ns = now_ns;
+	u64 alive_ns = cpu->alive_ns, end_ns = now_ns, all_ns = ~0ull;
 	struct nt_blocked *record;
 	bool bystander;
 
@@ -174,7 +156,7 @@ static __always_inline void late_timer(void *ctx, struct nt_cpu *cpu, u64 expire
 	}
 	if ((s64)(end_ns - expires_ns) < (s64)NT_BLOCKED_MIN_NS)
 		return;
-	if (bystander && told_since(cpu, expires_ns) + NT_BLOCKED_MIN_NS > end_ns - expires_ns)
+	if (bystander && told_since(cpu, expires_ns, &all_ns) + NT_BLOCKED_MIN_NS > end_ns - expires_ns)
 		return;
 	if (end_ns == now_ns && alive_ns < cpu->blocked_end_ns)
 		alive_ns = cpu->blocked_end_ns;

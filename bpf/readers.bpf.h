@@ -58,8 +58,8 @@ static __always_inline void reader_off(struct task_struct *task, struct nt_cpu *
 /* The poll that begins now had to wait for whoever ran instead; what others of a NIC's threads waited meanwhile is told already. */
 static __always_inline void late_thread(struct nt_cpu *cpu, u64 ready_ns, const struct nt_reader_wait *wait, u64 now_ns)
 {
-	u64 start_ns = later(ready_ns, cpu->threads_told_ns), longest_ns = 0;
-	u64 own_ns = now_ns - start_ns - told_since(cpu, start_ns);
+	u64 start_ns = later(ready_ns, cpu->threads_told_ns), longest_ns = 0, all_ns = ~0ull;
+	u64 own_ns = now_ns - start_ns - told_since(cpu, start_ns, &all_ns);
 	struct nt_blocked *record;
 
 	cpu->thread_raised_ns = ready_ns;
