@@ -286,7 +286,7 @@ static bool is_met(const struct wait *wait, const struct nt_blocked *blocked)
 	       overlap(wait->from_ns, wait->to_ns, blocked->start_lo_ns, end_for(wait, blocked));
 }
 
-/* As an interrupt is of the softirq that it came upon. Of equals, one is. */
+/* Does one lie within another, as an interrupt in the softirq that it came upon? Of equals, one does. */
 static bool is_part_of(const struct wait *wait, const struct nt_blocked *inner, const struct nt_blocked *outer, enum measure measure)
 {
 	u64 start_ns = start_of(inner, measure), end_ns = end_for(wait, inner);
@@ -328,11 +328,11 @@ static u64 own_overlap(const struct wait *wait, const struct nt_blocked *blocked
 	return least_of(overlap(from_of(wait, measure), wait->to_ns, start_of(blocked, measure), blocked->end_ns), blocked->own_ns);
 }
 
-/* Others may have been told of in between, one after the other. */
+/* How much of the wait this one took by itself, without what others in between are told for. */
 static u64 without_inner(const struct attribution *attribution, const struct wait *wait, const struct nt_blocked *blocked,
 			 enum measure measure)
 {
-	u64 left_ns = overlap(from_of(wait, measure), wait->to_ns, start_of(blocked, measure), blocked->end_ns);
+	u64 left_ns = overlap(from_of(wait, measure), wait->to_ns, start_of(blocked, measure), end_for(wait, blocked));
 
 	for (size_t i = 0; i < attribution->n; i++) {
 		const struct nt_blocked *inner = &attribution->blockages[i].blocked;
@@ -520,10 +520,11 @@ static bool is_incident(const struct attribution *attribution, const struct bloc
 {
 	const struct nt_blocked *blocked = &blockage->blocked;
 
+	if (blockage->incident.id)
+		return true;
 	if (blocked->cause == NT_CAUSE_NAPI_BUDGET)
-		return blockage->incident.id ||
-		       (delay->upper ? delay->proven_ns : delay->delay_ns) >= attribution->incident_min_ns;
-	return blocked_least_ns(blocked) >= attribution->incident_min_ns ||
+		return (delay->upper ? delay->proven_ns : delay->delay_ns) >= attribution->incident_min_ns;
+	return blocked->end_ns - blocked->start_hi_ns >= attribution->incident_min_ns ||
 	       delay->low_ns >= attribution->incident_min_ns;
 }
 
@@ -554,12 +555,30 @@ static int hold(struct attribution *attribution, struct journey_delay *delay)
 	return 0;
 }
 
+/* A blockage that a packet has met before, in another place: it is one packet all the same. */
+static u32 held_already(const struct journey *journey, size_t at)
+{
+	const struct nt_blocked *blocked = journey->delays[at].blocked;
+
+	if (blocked && journey->before.blocked == blocked)
+		return journey->before.incident;
+	for (size_t i = 0; blocked && i < at; i++)
+		if (journey->delays[i].blocked == blocked)
+			return journey->delays[i].incident;
+	return 0;
+}
+
 int attribution_hold(struct attribution *attribution, struct journey *journey)
 {
 	int err = hold(attribution, &journey->before);
 
-	for (size_t i = 0; !err && i < journey->n_delays; i++)
-		err = hold(attribution, &attribution->delays[i]);
+	for (size_t i = 0; !err && i < journey->n_delays; i++) {
+		struct journey_delay *delay = &attribution->delays[i];
+
+		delay->incident = held_already(journey, i);
+		if (!delay->incident)
+			err = hold(attribution, delay);
+	}
 	return err;
 }
 

@@ -448,6 +448,37 @@ static void interrupted_behind_others(void **state)
 	assert_int_equal(n_begun, 1);
 }
 
+/* One that came afterwards took the rest, and less. */
+static void interrupted_after_others(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_NAPI_BUDGET, 1, T0, T0, T0 + 20 * MS);
+	block(NT_CAUSE_LONG_IRQ, 1, T0 + 20 * MS, T0 + 20 * MS, T0 + 31 * MS);
+	make_received(&p, T0 + 31 * MS + MS / 2, T0, T0 + 20 * MS);
+	assert_waited(&p, NT_CAUSE_NAPI_BUDGET, 31 * MS + MS / 2, 31 * MS + MS / 2);
+}
+
+/* One packet, also where it has met the blockage twice; and what waited for a little of it is one, too. */
+static void packets_are_counted(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	block(NT_CAUSE_LONG_IRQ, 1, T0, T0, T0 + 100 * MS);
+	make_received(&p, T0 + 50 * MS, T0, T0 + 20 * MS);
+	p.events[1].ts_ns = p.journey.end_ns = T0 + 110 * MS;
+	judge(&p);
+	assert_int_equal(p.journey.before.incident, 1);
+	assert_int_equal(p.journey.delays[0].incident, 1);
+	make_received(&p, T0 + 100 * MS, T0 + 95 * MS, T0 + 95 * MS);
+	judge(&p);
+	assert_int_equal(p.journey.before.incident, 1);
+	assert_int_equal(attribution_advance(attribution, ~0ull), 0);
+	assert_int_equal(last_told.packets, 2);
+}
+
 /* What NET_RX left behind waits for ksoftirqd, whose CPU others have: they are to blame for that, and NET_RX for the rest. */
 static void left_to_ksoftirqd(void **state)
 {
@@ -593,6 +624,8 @@ int main(void)
 		TEST(in_the_stack_meanwhile),
 		TEST(interrupted_behind_others),
 		TEST(left_to_ksoftirqd),
+		TEST(interrupted_after_others),
+		TEST(packets_are_counted),
 		TEST(long_flood), TEST(known_in_unknown), TEST(equals), TEST(own_cause),
 		TEST(nothing_proven), TEST(proven_one_is_blamed), TEST(all_blockages), TEST(over_by_then),
 		TEST(one_after_another), TEST(parts_of_a_wait), TEST(others_before_flood),

@@ -362,7 +362,7 @@ static void write_enumerations(void)
 }
 
 static const struct nt_blocked blocked = {
-	.start_lo_ns = 1000, .start_hi_ns = 2000, .end_ns = 400002000, .cpu = 1, .pid = 120, .cause = NT_CAUSE_IRQS_OFF,
+	.start_lo_ns = 1000, .start_hi_ns = 2000, .end_ns = 400002000, .own_ns = 300000000, .cpu = 1, .pid = 120, .cause = NT_CAUSE_IRQS_OFF,
 	.flags = NT_B_REGS | NT_B_ENABLED, .comm = "ba\"sh\n", .frames = {0xffffffff81000010, 0xffffffff81000020},
 };
 

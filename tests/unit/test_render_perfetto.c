@@ -388,7 +388,7 @@ static void test_notes(void **state)
 static void test_incident(void **state)
 {
 	struct nt_blocked blocked = {.cause = NT_CAUSE_LONG_SOFTIRQ, .number = 1, .cpu = 3, .start_lo_ns = SEC,
-				     .start_hi_ns = SEC, .end_ns = SEC + 30};
+				     .start_hi_ns = SEC, .end_ns = SEC + 30, .own_ns = 25};
 	struct incident incident = {.id = 1, .packets = 1, .longest_ns = 20, .blocked = &blocked};
 	struct journey_event event = AT(40, ip_rcv, 1, 0);
 	struct journey_delay delay = {.delay_ns = 20, .blocked = &blocked};
@@ -410,6 +410,8 @@ static void test_incident(void **state)
 		if (!strcmp(told->name, "softirq TIMER") && sorted[i].packet->timestamp == SEC) {
 			n_incidents++;
 			assert_int_equal(note_of(told, "packets held")->uint_value, 1);
+			assert_int_equal(note_of(told, "at least, ns")->uint_value, 25);
+			assert_int_equal(note_of(told, "at most, ns")->uint_value, 30);
 		}
 		if (!strcmp(told->name, "before the stack: softirq TIMER") && sorted[i].packet->timestamp == SEC + 20)
 			n_before++;
