@@ -13,16 +13,23 @@ watch_stalls() {
 	stall_tasks=("/proc/$qemu_pid/task"/*)
 	stalls=() sampled_us=${EPOCHREALTIME/./}
 	declare -gA waited_us=()
-	: >"$work/beat"
-	exec 5<"$work/beat"
-	setpriv --pdeathsig KILL "$repo/build/beat" >"$work/beat" 5<&- 8>&- &
-	beat_pid=$!
+	[[ -n $beat_pid ]] || start_beat
 	look_for_stalls
 	stalls=()
 }
 
+start_beat() {
+	: >"$work/beat"
+	exec 5<"$work/beat"
+	setpriv --pdeathsig KILL "$repo/build/beat" >>"$work/beat" 5<&- 8>&- &
+	beat_pid=$!
+}
+
 unwatch_stalls() {
-	[[ -z $beat_pid ]] || kill "$beat_pid" 2>/dev/null || true
+	[[ -n $beat_pid ]] || return 0
+	kill "$beat_pid" 2>/dev/null || true
+	wait "$beat_pid" 2>/dev/null || true
+	exec 5<&-
 }
 
 # note_stall WHO US: WHO has waited for so long so far, since it exists; what is new ended after the look before.
@@ -33,12 +40,17 @@ note_stall() {
 }
 
 look_for_stalls() {
-	local task waited_ns cpu start_us end_us now_us=${EPOCHREALTIME/./}
+	local task waited_ns steal cpu start_us end_us now_us=${EPOCHREALTIME/./}
 	for task in "${stall_tasks[@]}"; do
 		# a thread may have ended
 		{ read -r _ waited_ns _ <"$task/schedstat"; } 2>/dev/null || continue
 		note_stall "$task" $((waited_ns / 1000))
 	done
+	# what is to be seen without: in ticks of 10 ms, and not all of it
+	if ! kill -0 "$beat_pid" 2>/dev/null; then
+		read -r _ _ _ _ _ _ _ _ steal _ </proc/stat
+		note_stall steal $((steal * 10000))
+	fi
 	while read -ru 5 cpu start_us end_us; do
 		stalls+=("$cpu $start_us $end_us $((end_us - start_us))")
 	done
