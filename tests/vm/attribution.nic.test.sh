@@ -26,7 +26,7 @@ before_the_stack() {
 	inject_fault 'long timer' timer
 	inject_fault 'long softirq' softirq 1
 	start_sender
-	without_ksoftirqd inject_fault 'softirqs off' softirqs_off "$sender"
+	without_ksoftirqd $((fault_ms / 2)) inject_fault 'softirqs off' softirqs_off "$sender"
 	quiet_kill "$sender"
 	quiet_kill "$pinging"
 	quiet_kill "$counter"

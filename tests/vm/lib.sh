@@ -5,12 +5,14 @@
 nettrace=${NETTRACE:-/nettrace/build/nettrace}
 nettrace_pid='' nettrace_status='' nettrace_out='' nettrace_pids=() nettrace_outs=()
 scratch=$(mktemp -d)
+net_rx=/sys/kernel/tracing/instances/net_rx # faults.sh
 
 # Whatever a test leaves behind must not reach the next one.
 cleanup() {
 	[[ -z $nettrace_pid ]] || kill -KILL "$nettrace_pid" 2>/dev/null
 	((${#nettrace_pids[@]} == 0)) || kill -KILL "${nettrace_pids[@]}" 2>/dev/null
 	topology_down
+	[[ ! -d $net_rx ]] || rmdir "$net_rx"
 	rm -rf "$scratch"
 }
 trap cleanup EXIT

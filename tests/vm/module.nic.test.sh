@@ -31,7 +31,7 @@ told_of() {
 delays_nobody() {
 	local sent
 	sent=$(sent_meanwhile "$1")
-	if ((waited_ms > 50)); then
+	if ksoftirqd_holds && ((waited_ms > 50)); then
 		skip "$1: no incident of that length" "ksoftirqd waited for the CPU for $waited_ms ms"
 		return
 	fi
@@ -50,8 +50,8 @@ faults() {
 	keep_jiffies
 	until_watched
 	module_fault 'module, interrupts off' irqs
-	without_ksoftirqd module_fault 'module, softirqs off' softirqs
-	without_ksoftirqd module_fault 'module, preemption off' preemption
+	without_ksoftirqd $((fault_ms / 2)) module_fault 'module, softirqs off' softirqs
+	without_ksoftirqd 50 module_fault 'module, preemption off' preemption
 	waited_ms=$(ksoftirqd_waited_ms)
 	quiet_kill "$pinging"
 	quiet_kill "$counter"
