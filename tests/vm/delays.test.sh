@@ -117,7 +117,6 @@ fewer_rules() {
 
 fragments() { in_a ping -q -c 1 -s 2000 10.7.0.2; }
 
-# The second is sent 100 ms late, and the first may be late, too: an emulated CPU takes long for code that it comes to first.
 late_fragment() {
 	in_a tc qdisc add dev va root handle 1: prio
 	in_a tc qdisc add dev va parent 1:3 handle 8: netem delay 100ms
@@ -125,7 +124,7 @@ late_fragment() {
 	in_a tc filter add dev va parent 1: protocol ip prio 2 u32 match u32 0 0 flowid 1:3
 	observe fragments -p icmp --daddr 10.7.0.2
 	in_a tc qdisc del dev va root
-	told 'late fragment' defrag 80 140 'ip-in other fragments of it came late'
+	told 'late fragment' defrag 95 140 'ip-in other fragments of it came late'
 }
 
 fragments6() { in_a ping -q -6 -c 1 -s 2000 fd07::2; }
@@ -139,7 +138,7 @@ late_fragment6() {
 	in_a tc filter add dev va parent 1: protocol ipv6 prio 2 u32 match u8 44 0xff at 6 flowid 1:3
 	observe fragments6 -p icmpv6 --daddr fd07::2
 	in_a tc qdisc del dev va root
-	told 'late fragment of IPv6' defrag 80 140 'ip-in other fragments of it came late'
+	told 'late fragment of IPv6' defrag 95 140 'ip-in other fragments of it came late'
 }
 
 # start_reader ADDRESS: socat in b that reads from there; sets reader.
