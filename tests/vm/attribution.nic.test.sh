@@ -27,7 +27,7 @@ before_the_stack() {
 	inject_fault 'long softirq' softirq 1
 	start_sender
 	without_ksoftirqd $((fault_ms / 2)) inject_fault 'softirqs off' softirqs_off "$sender"
-	quiet_kill "$sender"
+	end_sender
 	quiet_kill "$pinging"
 	quiet_kill "$counter"
 	stop_nettrace

@@ -18,11 +18,16 @@ start_waker() {
 	waker=$!
 }
 
-# A task that sends, but no pings, on CPU 1; sets sender.
+# A task that sends, but no pings, on CPU 1; sets sender. What it sends is taken, for nothing may be sent back (ICMP's "port
+# unreachable"): the answer would be the sender's, too, but from within NET_RX that comes upon it.
 start_sender() {
+	taskset -c 0 socat -u UDP4-RECV:9,bind=127.0.0.1 OPEN:/dev/null,wronly &
+	taker=$!
 	taskset -c 1 bash -c 'while :; do echo >/dev/udp/127.0.0.1/9; read -rt 0.01 <> <(:); done' 2>/dev/null &
 	sender=$!
 }
+
+end_sender() { quiet_kill "$sender" "$taker"; }
 
 # ping waits by jiffies, which nobody counts while the CPU that does so is blocked: one that is never idle keeps that duty, and
 # gets it when the other is idle (tick_do_timer_cpu).

@@ -112,7 +112,7 @@ preempt_off() {
 	start_napper
 	inject_fault 'preemption off' preempt_off "$sender"
 	end_napper
-	quiet_kill "$sender"
+	end_sender
 	end_pings 'preemption off'
 	read -r most <"$scratch/most"
 	check "preemption off: no other task had the CPU for $most us" eval "((most > fault_ms * 900))"
