@@ -45,17 +45,19 @@ static __always_inline u64 told_since(const struct nt_cpu *cpu, u64 since_ns, u6
 	return sum_ns;
 }
 
-/*
- * What of the time since then was not told of; told_ns is the CPU's of that moment. What was told since may have been before, in
- * part or as a whole.
- */
-static __always_inline u64 untold_ns(const struct nt_cpu *cpu, u64 since_ns, u64 told_ns, u64 now_ns)
+static __always_inline struct nt_moment moment_of(const struct nt_cpu *cpu, u64 now_ns)
 {
-	u64 left_ns = cpu->told_ns - told_ns;
+	return (struct nt_moment){.ns = now_ns, .told_ns = cpu->told_ns};
+}
+
+/* What of the time since then was not told of. What was told since may have been before, in part or as a whole. */
+static __always_inline u64 untold_ns(const struct nt_cpu *cpu, const struct nt_moment *since, u64 now_ns)
+{
+	u64 left_ns = cpu->told_ns - since->told_ns;
 
 	if (!left_ns)
-		return now_ns - since_ns;
-	return now_ns - since_ns - told_since(cpu, since_ns, &left_ns) - left_ns;
+		return now_ns - since->ns;
+	return now_ns - since->ns - told_since(cpu, since->ns, &left_ns) - left_ns;
 }
 
 static __always_inline void note_told(struct nt_cpu *cpu, u64 end_ns, u64 own_ns)
@@ -105,8 +107,7 @@ static __always_inline u64 processed_here(void)
 /* What comes from now on waits for what NET_RX is at; how often that was interrupted by its budget is counted from here. */
 static __always_inline void begin_behind(struct nt_cpu *cpu, u64 now_ns)
 {
-	cpu->behind_ns = now_ns;
-	cpu->behind_told_ns = cpu->told_ns;
+	cpu->behind = moment_of(cpu, now_ns);
 	cpu->squeezed_times = 0;
 	cpu->behind_processed = processed_here();
 }
@@ -118,14 +119,14 @@ static __always_inline void begin_behind(struct nt_cpu *cpu, u64 now_ns)
  */
 static __always_inline void late_behind(struct nt_cpu *cpu, u64 now_ns)
 {
-	u64 own_ns = untold_ns(cpu, cpu->behind_ns, cpu->behind_told_ns, now_ns);
+	u64 own_ns = untold_ns(cpu, &cpu->behind, now_ns);
 	struct nt_blocked *record;
 
-	if (!cpu->behind_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS ||
+	if (!cpu->behind.ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS ||
 	    (s64)(now_ns - cpu->alive_ns) > (s64)(NT_BUSY_TICK_NS + NT_BLOCKED_MIN_NS))
 		return;
 	if (cpu->squeezed_times || cpu->behind_processed != processed_here()) {
-		record = blocked_begin(cpu, NT_CAUSE_NAPI_BUDGET, cpu->behind_ns, cpu->behind_ns, now_ns, own_ns);
+		record = blocked_begin(cpu, NT_CAUSE_NAPI_BUDGET, cpu->behind.ns, cpu->behind.ns, now_ns, own_ns);
 		if (record) {
 			record->number = (u16)cpu->squeezed_times;
 			bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);

@@ -190,25 +190,24 @@ SEC("raw_tp/hrtimer_expire_entry") int cpu_timer_entry(u64 *ctx)
 	run = index < HRTIMER_BASE_MONOTONIC_SOFT ? &cpu->timers[0] : &cpu->timers[1];
 	run->timer = (u64)timer;
 	run->function = function;
-	run->start_ns = now_ns;
-	run->told_ns = cpu->told_ns;
+	run->start = moment_of(cpu, now_ns);
 	return 0;
 }
 
-/* The end of what began then, while so much had been told; NULL if too little of it is left that others are not to blame for. */
-static __always_inline struct nt_blocked *took_long(struct nt_cpu *cpu, enum nt_cause cause, u64 start_ns, u64 told_ns,
+/* The end of what began then; NULL if too little of it is left that others are not to blame for. */
+static __always_inline struct nt_blocked *took_long(struct nt_cpu *cpu, enum nt_cause cause, const struct nt_moment *start,
 						    u64 now_ns)
 {
-	u64 own_ns = untold_ns(cpu, start_ns, told_ns, now_ns);
+	u64 own_ns = untold_ns(cpu, start, now_ns);
 
-	if (!start_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
+	if (!start->ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return NULL;
-	return blocked_begin(cpu, cause, start_ns, start_ns, now_ns, own_ns);
+	return blocked_begin(cpu, cause, start->ns, start->ns, now_ns, own_ns);
 }
 
 static __always_inline void end_timer(struct nt_cpu *cpu, struct nt_timer_run *run, u64 now_ns)
 {
-	struct nt_blocked *record = took_long(cpu, NT_CAUSE_LONG_TIMER, run->start_ns, run->told_ns, now_ns);
+	struct nt_blocked *record = took_long(cpu, NT_CAUSE_LONG_TIMER, &run->start, now_ns);
 
 	run->timer = 0;
 	if (!record)
@@ -240,7 +239,7 @@ SEC("raw_tp/irq_handler_entry") int cpu_irq_entry(u64 *ctx)
 	if (!cpu)
 		return 0;
 	sign_of_life(cpu, now_ns);
-	cpu->irq_ns = now_ns;
+	cpu->irq_start = moment_of(cpu, now_ns);
 	return 0;
 }
 
@@ -254,7 +253,7 @@ SEC("raw_tp/irq_handler_exit") int cpu_irq_exit(u64 *ctx)
 
 	if (!cpu)
 		return 0;
-	record = took_long(cpu, NT_CAUSE_LONG_IRQ, cpu->irq_ns, cpu->told_ns, now_ns);
+	record = took_long(cpu, NT_CAUSE_LONG_IRQ, &cpu->irq_start, now_ns);
 	if (!record)
 		return 0;
 	record->number = (u16)ctx[0];
@@ -274,7 +273,7 @@ static __always_inline int begin_ipi(void)
 
 	/* no sign of life: the higher vector comes first, and the timer behind them has to find that it is late */
 	if (cpu)
-		cpu->irq_ns = bpf_ktime_get_ns();
+		cpu->irq_start = moment_of(cpu, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -285,7 +284,7 @@ static __always_inline void end_ipi(u16 vector, const char name[16])
 
 	if (!cpu)
 		return;
-	record = took_long(cpu, NT_CAUSE_LONG_IRQ, cpu->irq_ns, cpu->told_ns, bpf_ktime_get_ns());
+	record = took_long(cpu, NT_CAUSE_LONG_IRQ, &cpu->irq_start, bpf_ktime_get_ns());
 	if (!record)
 		return;
 	record->number = vector;
@@ -341,12 +340,10 @@ SEC("raw_tp/softirq_raise") int cpu_softirq_raise(u64 *ctx)
 	if ((u32)ctx[0] != NET_RX_SOFTIRQ)
 		return 0;
 	cpu = cpu_here();
-	if (!cpu || cpu->raised_ns)
+	if (!cpu || cpu->raised.ns)
 		return 0;
-	cpu->raised_ns = bpf_ktime_get_ns();
-	cpu->raised_told_ns = cpu->told_ns;
-	cpu->raised_on_ns = cpu->softirqs_on_ns;
-	cpu->raised_on_told_ns = cpu->softirqs_on_told_ns;
+	cpu->raised = moment_of(cpu, bpf_ktime_get_ns());
+	cpu->raised_on = cpu->softirqs_on;
 	return 0;
 }
 
@@ -374,15 +371,15 @@ static __always_inline void blame_run(const struct nt_cpu *cpu, u64 ready_ns, u6
  */
 static __always_inline void late_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_ns)
 {
-	u64 on_ns = cpu->raised_on_ns, raised_ns = cpu->raised_ns, own_ns, own_on_ns;
+	u64 on_ns = cpu->raised_on.ns, raised_ns = cpu->raised.ns, own_ns, own_on_ns;
 	struct nt_blocked *record;
 
 	if (!raised_ns)
 		return;
-	own_ns = untold_ns(cpu, raised_ns, cpu->raised_told_ns, now_ns);
+	own_ns = untold_ns(cpu, &cpu->raised, now_ns);
 	if ((s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return;
-	own_on_ns = untold_ns(cpu, on_ns, cpu->raised_on_told_ns, now_ns);
+	own_on_ns = untold_ns(cpu, &cpu->raised_on, now_ns);
 	if (on_ns && (s64)own_on_ns > (s64)own_ns) /* what was told since may have been before */
 		own_ns = own_on_ns;
 	record = blocked_begin(cpu, NT_CAUSE_SOFTIRQS_OFF, on_ns ?: raised_ns, raised_ns, now_ns, own_ns);
@@ -398,18 +395,16 @@ static __always_inline void late_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_n
  */
 static __always_inline void late_ksoftirqd(struct nt_cpu *cpu, u64 now_ns)
 {
-	bool woken = cpu->ksoftirqd_woken_ns > cpu->raised_ns;
-	u64 ready_ns = woken ? cpu->ksoftirqd_woken_ns : cpu->raised_ns;
-	u64 told_ns = woken ? cpu->ksoftirqd_told_ns : cpu->raised_told_ns;
-	u64 own_ns = untold_ns(cpu, ready_ns, told_ns, now_ns), longest_ns = 0;
+	const struct nt_moment *ready = cpu->ksoftirqd_woken.ns > cpu->raised.ns ? &cpu->ksoftirqd_woken : &cpu->raised;
+	u64 own_ns = untold_ns(cpu, ready, now_ns), longest_ns = 0;
 	struct nt_blocked *record;
 
-	if (!cpu->raised_ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
+	if (!cpu->raised.ns || (s64)own_ns < (s64)NT_BLOCKED_MIN_NS)
 		return;
-	record = blocked_begin(cpu, NT_CAUSE_KSOFTIRQD_STARVED, ready_ns, ready_ns, now_ns, own_ns);
+	record = blocked_begin(cpu, NT_CAUSE_KSOFTIRQD_STARVED, ready->ns, ready->ns, now_ns, own_ns);
 	if (!record)
 		return;
-	blame_run(cpu, ready_ns, &longest_ns, &record->pid, record->comm);
+	blame_run(cpu, ready->ns, &longest_ns, &record->pid, record->comm);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
@@ -423,16 +418,10 @@ static __always_inline void note_squeeze(struct nt_cpu *cpu)
 	u32 times;
 
 	cpu->squeezes = compat_time_squeeze(bpf_get_smp_processor_id(), &times) ? (u64)times + 1 : 0;
-	if (before && cpu->squeezes > before && cpu->raised_ns)
+	if (before && cpu->squeezes > before && cpu->raised.ns)
 		cpu->squeezed_times++;
 	else
-		cpu->behind_ns = 0;
-}
-
-static __always_inline void softirqs_on(struct nt_cpu *cpu, u64 now_ns)
-{
-	cpu->softirqs_on_ns = now_ns;
-	cpu->softirqs_on_told_ns = cpu->told_ns;
+		cpu->behind.ns = 0;
 }
 
 static __always_inline void begin_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_ns)
@@ -442,14 +431,14 @@ static __always_inline void begin_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_
 	else
 		late_net_rx(ctx, cpu, now_ns);
 	late_behind(cpu, now_ns);
-	cpu->behind_since_ns = cpu->behind_ns ? cpu->net_rx_began_ns : now_ns;
+	cpu->behind_since_ns = cpu->behind.ns ? cpu->net_rx_began_ns : now_ns;
 	cpu->net_rx_began_ns = now_ns;
-	if (!cpu->behind_ns)
+	if (!cpu->behind.ns)
 		begin_behind(cpu, now_ns);
 	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
 	cpu->polls_ns = now_ns;
-	cpu->net_rx_raised_ns = cpu->raised_ns ?: now_ns;
-	cpu->raised_ns = 0;
+	cpu->net_rx_raised_ns = cpu->raised.ns ?: now_ns;
+	cpu->raised.ns = 0;
 }
 
 SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
@@ -459,8 +448,7 @@ SEC("raw_tp/softirq_entry") int cpu_softirq_entry(u64 *ctx)
 
 	if (!cpu)
 		return 0;
-	cpu->softirq_ns = now_ns;
-	cpu->softirq_told_ns = cpu->told_ns;
+	cpu->softirq_start = moment_of(cpu, now_ns);
 	cpu->softirq = (u32)ctx[0] + 1;
 	if ((u32)ctx[0] == NET_RX_SOFTIRQ)
 		begin_net_rx(ctx, cpu, now_ns);
@@ -476,10 +464,10 @@ SEC("raw_tp/softirq_exit") int cpu_softirq_exit(u64 *ctx)
 
 	if (!cpu)
 		return 0;
-	if ((u32)ctx[0] == NET_RX_SOFTIRQ && cpu->raised_ns) /* what came meanwhile has waited for this */
+	if ((u32)ctx[0] == NET_RX_SOFTIRQ && cpu->raised.ns) /* what came meanwhile has waited for this */
 		late_behind(cpu, now_ns);
 	sign_of_life(cpu, now_ns);
-	softirqs_on(cpu, now_ns);
+	cpu->softirqs_on = moment_of(cpu, now_ns);
 	cpu->softirq = 0;
 	cpu->queueing = 0;
 	if ((u32)ctx[0] == NET_RX_SOFTIRQ) {
@@ -487,7 +475,7 @@ SEC("raw_tp/softirq_exit") int cpu_softirq_exit(u64 *ctx)
 		cpu->net_rx_raised_ns = 0;
 		return 0;
 	}
-	record = took_long(cpu, NT_CAUSE_LONG_SOFTIRQ, cpu->softirq_ns, cpu->softirq_told_ns, now_ns);
+	record = took_long(cpu, NT_CAUSE_LONG_SOFTIRQ, &cpu->softirq_start, now_ns);
 	if (!record)
 		return 0;
 	record->number = (u16)ctx[0];

@@ -16,8 +16,7 @@ SEC("raw_tp/sched_waking") int cpu_waking(u64 *ctx)
 	if (!cpu)
 		return 0;
 	if (compat_is_ksoftirqd(bpf_get_smp_processor_id(), pid)) {
-		cpu->ksoftirqd_woken_ns = bpf_ktime_get_ns();
-		cpu->ksoftirqd_told_ns = cpu->told_ns;
+		cpu->ksoftirqd_woken = moment_of(cpu, bpf_ktime_get_ns());
 		return 0;
 	}
 	reader = bpf_map_lookup_elem(&readers, &pid);
@@ -153,7 +152,7 @@ SEC("raw_tp/sched_switch") int cpu_switch(u64 *ctx)
 	if (!cpu)
 		return 0;
 	sign_of_life(cpu, now_ns);
-	softirqs_on(cpu, now_ns);
+	cpu->softirqs_on = moment_of(cpu, now_ns);
 	cpu->queueing = 0;
 	reader_off((void *)ctx[1], cpu, now_ns);
 	note_run(cpu, (void *)ctx[1], now_ns);

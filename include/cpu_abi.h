@@ -27,11 +27,16 @@
 #define NT_NAPIS 8
 #define NT_RUNS 4
 
+/* A moment of a CPU, and for how long others had been told by then: so it is known what of the time since is yet to be told. */
+struct nt_moment {
+	u64 ns;
+	u64 told_ns;
+};
+
 struct nt_timer_run {
 	u64 timer; /* 0: none */
 	u64 function;
-	u64 start_ns;
-	u64 told_ns; /* of the CPU at that moment */
+	struct nt_moment start;
 };
 
 #define NT_READER_WAITS 4 /* a power of two */
@@ -74,20 +79,15 @@ struct nt_cpu {
 		u64 end_ns, own_ns;
 	} told[NT_TOLD]; /* the last of them */
 	u64 next_told;
-	u64 irq_ns;	    /* start of the hard interrupt handler under way */
-	u64 softirqs_on_ns; /* last sign that softirqs were on */
-	u64 softirqs_on_told_ns; /* told_ns then */
-	u64 softirq_ns;	    /* start of the softirq under way */
-	u64 softirq_told_ns;
+	struct nt_moment irq_start;   /* start of the hard interrupt handler under way */
+	struct nt_moment softirqs_on; /* last sign that softirqs were on */
+	struct nt_moment softirq_start; /* start of the softirq under way */
 	u64 softirq;	    /* one more than its number; 0: none is */
-	u64 raised_ns;	    /* NET_RX was raised, and has not begun since; 0: it was not */
-	u64 raised_told_ns;
-	u64 raised_on_ns; /* softirqs_on_ns then, and the told_ns of that */
-	u64 raised_on_told_ns;
-	u64 ksoftirqd_woken_ns, ksoftirqd_told_ns; /* the last wakeup, and told_ns then */
+	struct nt_moment raised;    /* NET_RX was raised, and has not begun since; 0: it was not */
+	struct nt_moment raised_on; /* softirqs_on then */
+	struct nt_moment ksoftirqd_woken;
 	u64 squeezes;	    /* one more than softnet_data.time_squeeze at the end of the last NET_RX; 0: not known */
-	u64 behind_ns; /* since then packets may have waited for NET_RX behind others; 0: it took all that had come */
-	u64 behind_told_ns; /* told_ns then */
+	struct nt_moment behind; /* since then packets may have waited for NET_RX behind others; 0: it took all that had come */
 	u64 behind_processed; /* softnet_data.processed then */
 	u64 squeezed_times; /* since then */
 	u64 behind_since_ns; /* what NET_RX comes to now came since then, unless more had come than two of them take */
