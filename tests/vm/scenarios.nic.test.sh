@@ -82,17 +82,26 @@ starved_incident() {
 	blames_only 'ksoftirqd: nothing else is blamed' ksoftirqd_starved long_softirq
 }
 
+# A fault in SCHED, which comes after NET_RX: one that is pending by then has been served, and what is raised now is left over;
+# but since 6.4 an interrupt's end may have seen to it when the hog comes, and ksoftirqd sleeps: then there is another occasion.
+left_over() {
+	local _
+	for _ in 1 2 3 4 5; do
+		inject_fault ksoftirqd softirq 7
+		read -r fault_start fault_end _ <"$scratch/ksoftirqd"
+		read -r hogged_from hogged_to state < <(awk -v end="$fault_end" '$2 > end' "$scratch/hogged")
+		if ksoftirqd_holds || [[ $state == R ]]; then return; fi
+	done
+}
+
 # A long softirq leaves what was raised meanwhile to ksoftirqd, whose CPU a realtime task has.
 ksoftirqd() {
 	local napper fault_start fault_end hogged_from hogged_to state
 	start_pings || return
 	hogging_us=400000 start_napper
-	# SCHED, which comes after NET_RX: one that is pending by then has been served, and what is raised now is left over.
-	inject_fault ksoftirqd softirq 7
+	left_over
 	end_napper
 	end_pings ksoftirqd
-	read -r fault_start fault_end _ <"$scratch/ksoftirqd"
-	read -r hogged_from hogged_to state < <(awk -v end="$fault_end" '$2 > end' "$scratch/hogged")
 	[[ $state == R ]] || head -n 3 "$scratch/hogged" "$scratch/ksoftirqd"
 	equal 'ksoftirqd: it was ready to run, but another did' R "$state"
 	check 'ksoftirqd: from the end of the fault' test "$hogged_from" -lt "$((fault_end + 50000000))"
