@@ -76,6 +76,8 @@ static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum
 {
 	struct nt_blocked *record = bpf_ringbuf_reserve(&blockages, sizeof(*record), 0);
 
+	if (start_hi_ns > cpu->blocked_end_ns + NT_ARRIVAL_SLACK_NS)
+		cpu->chain_told_ns = cpu->told_ns;
 	cpu->blocked_start_ns = start_hi_ns;
 	cpu->blocked_end_ns = later(cpu->blocked_end_ns, end_ns);
 	note_told(cpu, end_ns, own_ns);
@@ -131,7 +133,6 @@ static __always_inline void late_behind(struct nt_cpu *cpu, u64 now_ns)
 			record->number = (u16)cpu->squeezed_times;
 			bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 		}
-		cpu->blocked_start_ns = cpu->behind_since_ns;
 	}
 	begin_behind(cpu, now_ns);
 }

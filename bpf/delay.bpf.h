@@ -344,6 +344,8 @@ SEC("raw_tp/softirq_raise") int cpu_softirq_raise(u64 *ctx)
 		return 0;
 	cpu->raised = moment_of(cpu, bpf_ktime_get_ns());
 	cpu->raised_on = cpu->softirqs_on;
+	if (cpu->softirq != NET_RX_SOFTIRQ + 1)
+		cpu->run_told_ns = cpu->raised.ns > cpu->blocked_end_ns + NT_ARRIVAL_SLACK_NS ? cpu->told_ns : cpu->chain_told_ns;
 	return 0;
 }
 
@@ -431,12 +433,10 @@ static __always_inline void begin_net_rx(void *ctx, struct nt_cpu *cpu, u64 now_
 	else
 		late_net_rx(ctx, cpu, now_ns);
 	late_behind(cpu, now_ns);
-	cpu->behind_since_ns = cpu->behind.ns ? cpu->net_rx_began_ns : now_ns;
-	cpu->net_rx_began_ns = now_ns;
 	if (!cpu->behind.ns)
 		begin_behind(cpu, now_ns);
 	net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
-	cpu->polls_ns = now_ns;
+	cpu->polls = moment_of(cpu, now_ns);
 	cpu->net_rx_raised_ns = cpu->raised.ns ?: now_ns;
 	cpu->raised.ns = 0;
 }
@@ -472,6 +472,7 @@ SEC("raw_tp/softirq_exit") int cpu_softirq_exit(u64 *ctx)
 	cpu->queueing = 0;
 	if ((u32)ctx[0] == NET_RX_SOFTIRQ) {
 		note_squeeze(cpu);
+		cpu->idle_ns = cpu->raised.ns ? cpu->idle_ns : now_ns;
 		cpu->net_rx_raised_ns = 0;
 		return 0;
 	}
@@ -503,7 +504,8 @@ static __always_inline void learn_napi_thread(void)
 SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
 {
 	struct napi_struct *napi = (void *)ctx[0];
-	u64 now_ns = bpf_ktime_get_ns(), began_ns;
+	u64 now_ns = bpf_ktime_get_ns();
+	struct nt_moment began;
 	struct nt_cpu *cpu;
 	u32 id;
 
@@ -514,13 +516,13 @@ SEC("raw_tp/napi_poll") int cpu_napi_poll(u64 *ctx)
 		learn_napi_thread();
 		net_rx_ns[bpf_get_smp_processor_id() & (NT_MAX_CPUS - 1)] = now_ns;
 	}
-	began_ns = cpu->polls_ns;
-	cpu->polls_ns = now_ns;
+	began = cpu->polls;
+	cpu->polls = moment_of(cpu, now_ns);
 	if ((int)ctx[1] >= (int)ctx[2])
 		return 0;
 	id = bpf_core_field_exists(napi->napi_id) ? READ(napi, napi_id) : 0;
 	cpu->napis[id % NT_NAPIS].id = id;
-	cpu->napis[id % NT_NAPIS].drained_ns = began_ns;
+	cpu->napis[id % NT_NAPIS].drained = began;
 	return 0;
 }
 

@@ -149,12 +149,30 @@ static __always_inline u64 raised_after_blockage(const struct nt_cpu *cpu)
 	return cpu->blocked_end_ns && cpu->blocked_end_ns + NT_ARRIVAL_SLACK_NS >= raised_ns ? raised_ns : 0;
 }
 
-/* A packet begins: since when it may have waited. That is slow, too. */
-static __always_inline u64 waits_since(u64 now_ns)
+/* The last poll that left nothing behind where this packet comes from; its time is 0 if that is not known. */
+static __always_inline struct nt_moment drained_before(const struct nt_cpu *cpu, struct sk_buff *skb)
+{
+	/* without CONFIG_NET_RX_BUSY_POLL it is not told whose poll that was */
+	u32 id = bpf_core_field_exists(skb->napi_id) ? READ(skb, napi_id) : 0, slot = id % NT_NAPIS;
+
+	return cpu->napis[slot].id == id ? cpu->napis[slot].drained : (struct nt_moment){};
+}
+
+/*
+ * A packet begins: since when it may have waited. That is slow, too. It came when NET_RX had begun to be busy, and its queue had
+ * been empty; of the time since then it waited for what others are told for.
+ */
+static __always_inline u64 waits_since(struct sk_buff *skb, u64 now_ns)
 {
 	struct nt_cpu *cpu = want_arrival && want_shelves ? cpu_here() : NULL;
+	struct nt_moment drained;
 
-	return cpu && raised_after_blockage(cpu) && cpu->blocked_start_ns < now_ns ? cpu->blocked_start_ns : now_ns;
+	if (!cpu || !raised_after_blockage(cpu))
+		return now_ns;
+	if (cpu->softirq != NET_RX_SOFTIRQ + 1)
+		return lesser(cpu->blocked_start_ns, now_ns);
+	drained = drained_before(cpu, skb);
+	return now_ns - lesser(cpu->told_ns - later(drained.told_ns, cpu->run_told_ns), now_ns - later(drained.ns, cpu->idle_ns));
 }
 
 /* Of what is received, not of what is sent in NET_RX: an answer. */
@@ -172,7 +190,7 @@ static __always_inline void begin(struct sk_buff *skb, struct nt_tracked *t, u32
 	u64 from_ns;
 
 	arrives_behind(flags, t->last_ns);
-	from_ns = waits_since(t->last_ns);
+	from_ns = waits_since(skb, t->last_ns);
 	if (want_latency)
 		latency_begin(t, from_ns, probe);
 	shelf_begin(t->id, origins_begin(skb) ?: from_ns, probe);
@@ -290,18 +308,9 @@ static __always_inline void tell_parent(struct hit *hit, struct emit *emit)
 static __always_inline void tell_arrival(struct hit *hit, struct emit *emit, struct sk_buff *skb)
 {
 	struct nt_cpu *cpu = cpu_here();
-	u64 polled_ns = 0, raised_ns;
-	u32 id, slot;
+	u64 raised_ns = cpu ? raised_after_blockage(cpu) : 0;
 
-	raised_ns = cpu ? raised_after_blockage(cpu) : 0;
-	if (!raised_ns)
-		return;
-	/* without CONFIG_NET_RX_BUSY_POLL it is not told whose poll that was */
-	id = bpf_core_field_exists(skb->napi_id) ? READ(skb, napi_id) : 0;
-	slot = id % NT_NAPIS;
-	if (cpu->napis[slot].id == id)
-		polled_ns = cpu->napis[slot].drained_ns;
-	if (!annotate_arrival(emit, polled_ns, raised_ns))
+	if (raised_ns && !annotate_arrival(emit, drained_before(cpu, skb).ns, raised_ns))
 		hit->lost = true;
 }
 

@@ -157,7 +157,8 @@ SEC("raw_tp/sched_switch") int cpu_switch(u64 *ctx)
 	reader_off((void *)ctx[1], cpu, now_ns);
 	note_run(cpu, (void *)ctx[1], now_ns);
 	reader_on((void *)ctx[2], (void *)ctx[1], cpu, now_ns);
-	cpu->task_on_ns = cpu->polls_ns = now_ns;
+	cpu->task_on_ns = now_ns;
+	cpu->polls = moment_of(cpu, now_ns);
 	return 0;
 }
 

@@ -75,6 +75,7 @@ struct nt_cpu {
 	u64 blocked_start_ns; /* of the last blockage that was told, at the latest */
 	u64 blocked_end_ns;
 	u64 told_ns;	    /* length of all that were told */
+	u64 chain_told_ns;  /* before those that follow each other up to the last one */
 	struct nt_told {
 		u64 end_ns, own_ns;
 	} told[NT_TOLD]; /* the last of them */
@@ -90,11 +91,11 @@ struct nt_cpu {
 	struct nt_moment behind; /* since then packets may have waited for NET_RX behind others; 0: it took all that had come */
 	u64 behind_processed; /* softnet_data.processed then */
 	u64 squeezed_times; /* since then */
-	u64 behind_since_ns; /* what NET_RX comes to now came since then, unless more had come than two of them take */
-	u64 net_rx_began_ns; /* the last one */
+	u64 idle_ns;	  /* NET_RX had ended then, and had nothing to do */
+	u64 run_told_ns;  /* told_ns before what its packets may have waited for since then */
 	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
 	u64 task_on_ns;	    /* since when the task that runs does so */
-	u64 polls_ns;	    /* the poll of a NAPI that ends next began then, at the earliest */
+	struct nt_moment polls; /* the poll of a NAPI that ends next began then, at the earliest */
 	struct nt_run {
 		u64 from_ns, to_ns;
 		u32 pid;
@@ -108,7 +109,7 @@ struct nt_cpu {
 	struct nt_timer_run timers[2]; /* in the interrupt, in the softirq */
 	struct {
 		u64 id;
-		u64 drained_ns; /* the last poll that left nothing behind began then, at the earliest */
+		struct nt_moment drained; /* the last poll that left nothing behind began then, at the earliest */
 	} napis[NT_NAPIS]; /* by napi_id, the last of each slot */
 };
 
