@@ -32,6 +32,7 @@ struct attribution {
 	struct transit *transit;
 	struct departures *departures;
 	u64 incident_min_ns;
+	bool of_slow; /* there are no fast packets to compare with */
 	incident_fn on_incident;
 	blockage_fn on_blockage; /* NULL: nobody wants them all */
 	void *user;
@@ -83,6 +84,11 @@ static u64 later(u64 a, u64 b)
 void attribution_on_blockage(struct attribution *attribution, blockage_fn on_blockage)
 {
 	attribution->on_blockage = on_blockage;
+}
+
+void attribution_of_slow(struct attribution *attribution)
+{
+	attribution->of_slow = true;
 }
 
 /* 1: the last one; they are in the order of their ends. */
@@ -417,14 +423,15 @@ static bool was_received(const struct journey *journey)
  * The blockages say how long it can have waited at most, and its delay compared with others of its flow
  * how long it did: what is beyond the most was lost elsewhere.
  */
-static void bound_before(const struct wait *wait, const struct transit_excess *excess, struct journey_delay *delay)
+static void bound_before(const struct wait *wait, const struct transit_excess *excess, bool of_slow, struct journey_delay *delay)
 {
 	u64 most_ns = wait->ns[MOST];
 
 	*delay = (struct journey_delay){.delay_ns = most_ns, .high_ns = most_ns, .proven_ns = wait->ns[LEAST], .upper = !excess};
 	if (!excess)
 		return; /* it may have come at the very end */
-	if (excess->likely_ns > most_ns) {
+	delay->upper = of_slow && excess->likely_ns <= most_ns;
+	if (of_slow || excess->likely_ns > most_ns) {
 		delay->low_ns = least_of(wait->ns[LEAST], excess->least_ns);
 		return;
 	}
@@ -449,14 +456,14 @@ static void judge_before(struct attribution *attribution, struct journey *journe
 	if (!arrival)
 		return;
 	wait.from_ns = later(arrival->polled_ns, departed_ns);
-	wait.come_ns = known ? later(wait.from_ns, departed_ns + excess.way_ns) : wait.from_ns;
+	wait.come_ns = known && !attribution->of_slow ? later(wait.from_ns, departed_ns + excess.way_ns) : wait.from_ns;
 	wait.raised_ns = arrival->raised_ns;
 	wait.least_end_ns = arrival->raised_ns > NT_ARRIVAL_SLACK_NS ? arrival->raised_ns - NT_ARRIVAL_SLACK_NS : 0;
 	find_blockages(attribution, &wait);
 	if (wait.ns[MOST] < NT_BLOCKED_MIN_NS || !wait.main)
 		return;
-	bound_before(&wait, known ? &excess : NULL, &journey->before);
-	if ((known ? journey->before.delay_ns : wait.ns[LEAST]) < NT_BLOCKED_MIN_NS) {
+	bound_before(&wait, known ? &excess : NULL, attribution->of_slow, &journey->before);
+	if ((journey->before.upper ? wait.ns[LEAST] : journey->before.delay_ns) < NT_BLOCKED_MIN_NS) {
 		journey->before = (struct journey_delay){0};
 		return;
 	}

@@ -42,6 +42,9 @@ struct attribution;
 struct attribution *attribution_new(const struct dict *dict, u64 incident_min_ns, incident_fn on_incident, void *user);
 void attribution_free(struct attribution *attribution);
 
+/* Fast packets stay in the kernel: so the fastest of those that come may have been late, and others were so by more than it tells. */
+void attribution_of_slow(struct attribution *attribution);
+
 /* Called once with each blockage, whether or not it held packets, when that is known of it. It is valid until then. */
 typedef void (*blockage_fn)(void *user, const struct nt_blocked *blocked);
 

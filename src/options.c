@@ -249,6 +249,11 @@ const struct render_format *options_format(const struct options *options)
 	return format ? format : &render_text;
 }
 
+bool options_keep_fast(const struct options *options)
+{
+	return options->latency || (options->min_latency_ns && !options->pid);
+}
+
 bool options_prints(const struct options *options)
 {
 	return !options->write || options->output || options->format;

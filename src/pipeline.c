@@ -186,6 +186,8 @@ struct pipeline *pipeline_new(const struct pipeline_terms *terms, const struct p
 	}
 	if ((render && render->format->wants_snapshots) || pipeline->attribution)
 		journey_set_keep_snapshots(pipeline->journeys);
+	if (terms->of_slow && pipeline->attribution)
+		attribution_of_slow(pipeline->attribution);
 	if (render && render->format->blocked && pipeline->attribution)
 		attribution_on_blockage(pipeline->attribution, on_blockage);
 	if (render && terms->basic)

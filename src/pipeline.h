@@ -22,6 +22,7 @@ struct pipeline_terms {
 	const struct nt_filter *filter; /* of that reader, or NULL */
 	bool basic;
 	bool latency; /* keep the slowest journeys, and tell them by pipeline_tell_latency only */
+	bool of_slow; /* the kernel side kept fast journeys back */
 	bool no_attribution;
 	u64 incident_min_ns; /* 0: NT_INCIDENT_MIN_NS */
 	void (*announce)(void *user, const struct incident *incident); /* an incident is known, or NULL */

@@ -221,6 +221,7 @@ static struct pipeline_terms make_terms(const struct replay *replay, const struc
 		.filter = &options->filter,
 		.basic = options->basic,
 		.latency = options->latency,
+		.of_slow = facts->min_latency_ns && !facts->pid,
 		.no_attribution = options->no_attribution,
 		.incident_min_ns = options->incident_min_ns,
 	};

@@ -79,6 +79,32 @@ static void what_ping_says(void **state)
 	assert_false(last_told.upper);
 }
 
+/* Where fast ones stay in the kernel, those that come were late themselves: how much later than they is the least. */
+static void late_ones_alone(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	attribution_of_slow(attribution);
+	block_until_300();
+	for (unsigned int i = 0; i < 8; i++) {
+		judge_late_ping(&p, 1000000 + 151000); /* sent 150 ms before */
+		assert_true(p.journey.before.upper);
+	}
+	judge_late_ping(&p, 1000000 + 101000);
+	assert_true(p.journey.before.upper);
+	assert_int_equal(p.journey.before.delay_ns, 300 * MS);
+	assert_in_range(p.journey.before.low_ns, 49 * MS, 50 * MS);
+	/* as late as the fastest of them, which is late enough to be told */
+	judge_late_ping(&p, 1000000 + 151000);
+	assert_true(p.journey.before.upper);
+	assert_int_equal(p.journey.before.low_ns, 0);
+	assert_true(journey_took_ns(&p.journey) >= 290 * MS);
+	/* what is beyond the blockage was lost on the way, here too */
+	judge_late_ping(&p, 1000000 - 700000);
+	assert_false(p.journey.before.upper);
+}
+
 /* What was long ago is no measure, however many there were. */
 static void after_a_pause(void **state)
 {
@@ -497,7 +523,8 @@ static void not_its_departure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_ping_says), TEST(too_few_pings), TEST(after_a_pause), TEST(late_by_itself), TEST(what_tcp_says), TEST(other_ticks),
+		TEST(what_ping_says), TEST(late_ones_alone), TEST(too_few_pings), TEST(after_a_pause), TEST(late_by_itself),
+		TEST(what_tcp_says), TEST(other_ticks),
 		TEST(hostile_options), TEST(answer_waits_since_departure), TEST(answers_without_stamps),
 		TEST(first_departure), TEST(same_name_again), TEST(copies_and_tunnels), TEST(departures_of_icmpv6), TEST(seldom),
 		TEST(not_its_departure),
