@@ -101,7 +101,7 @@ PART bool shelf_begin(u32 id, u64 start_ns, u32 probe)
 	shelf = shelf_of(id);
 	if (!shelf)
 		return false;
-	age_ns = start_ns - shelf->start_ns;
+	age_ns = start_ns > shelf->start_ns ? start_ns - shelf->start_ns : 0; /* who has waited began before it came */
 	if (age_ns > slow + CLAIM_STALE_NS)
 		shelf->claimed = 0;
 	if ((shelf->id && age_ns < slow) || !shelf_claim(shelf)) {
