@@ -76,7 +76,8 @@ static __always_inline struct nt_blocked *blocked_begin(struct nt_cpu *cpu, enum
 {
 	struct nt_blocked *record = bpf_ringbuf_reserve(&blockages, sizeof(*record), 0);
 
-	if (start_hi_ns > cpu->blocked_end_ns + NT_ARRIVAL_SLACK_NS)
+	/* between two that follow each other a timer may expire, as in userspace's leads_to() */
+	if (later(start_lo_ns, start_hi_ns - NT_BUSY_TICK_NS) > cpu->blocked_end_ns + NT_ARRIVAL_SLACK_NS)
 		cpu->chain_told_ns = cpu->told_ns;
 	cpu->blocked_start_ns = start_hi_ns;
 	cpu->blocked_end_ns = later(cpu->blocked_end_ns, end_ns);

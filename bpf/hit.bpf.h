@@ -159,20 +159,21 @@ static __always_inline struct nt_moment drained_before(const struct nt_cpu *cpu,
 }
 
 /*
- * A packet begins: since when it may have waited. That is slow, too. It came when NET_RX had begun to be busy, and its queue had
- * been empty; of the time since then it waited for what others are told for.
+ * A packet that is received begins: since when it may have waited. That is slow, too. It came when its queue had been empty, and
+ * NET_RX, or the NAPI thread, had begun to be busy; of the time since then it waited for what others are told for.
  */
-static __always_inline u64 waits_since(struct sk_buff *skb, u64 now_ns)
+static __always_inline u64 waits_since(struct sk_buff *skb, u32 flags, u64 now_ns)
 {
-	struct nt_cpu *cpu = want_arrival && want_shelves ? cpu_here() : NULL;
-	struct nt_moment drained;
+	struct nt_cpu *cpu = want_arrival && want_shelves && (flags & NT_P_AT_DATA) ? cpu_here() : NULL;
+	bool in_net_rx = cpu && cpu->softirq == NET_RX_SOFTIRQ + 1;
+	struct nt_moment since;
 
 	if (!cpu || !raised_after_blockage(cpu))
 		return now_ns;
-	if (cpu->softirq != NET_RX_SOFTIRQ + 1)
-		return lesser(cpu->blocked_start_ns, now_ns);
-	drained = drained_before(cpu, skb);
-	return now_ns - lesser(cpu->told_ns - later(drained.told_ns, cpu->run_told_ns), now_ns - later(drained.ns, cpu->idle_ns));
+	since = drained_before(cpu, skb);
+	since.told_ns = later(since.told_ns, in_net_rx ? cpu->run_told_ns : cpu->chain_told_ns);
+	since.ns = later(since.ns, in_net_rx ? cpu->all_taken_ns : 0);
+	return now_ns - lesser(cpu->told_ns - since.told_ns, now_ns - since.ns);
 }
 
 /* Of what is received, not of what is sent in NET_RX: an answer. */
@@ -190,7 +191,7 @@ static __always_inline void begin(struct sk_buff *skb, struct nt_tracked *t, u32
 	u64 from_ns;
 
 	arrives_behind(flags, t->last_ns);
-	from_ns = waits_since(skb, t->last_ns);
+	from_ns = waits_since(skb, flags, t->last_ns);
 	if (want_latency)
 		latency_begin(t, from_ns, probe);
 	shelf_begin(t->id, origins_begin(skb) ?: from_ns, probe);

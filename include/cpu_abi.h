@@ -91,7 +91,7 @@ struct nt_cpu {
 	struct nt_moment behind; /* since then packets may have waited for NET_RX behind others; 0: it took all that had come */
 	u64 behind_processed; /* softnet_data.processed then */
 	u64 squeezed_times; /* since then */
-	u64 idle_ns;	  /* NET_RX had ended then, and had nothing to do */
+	u64 all_taken_ns; /* of what had come by then, the last NET_RX that left nothing behind took all */
 	u64 run_told_ns;  /* told_ns before what its packets may have waited for since then */
 	u64 net_rx_raised_ns; /* when the NET_RX softirq under way was raised; 0: none is */
 	u64 task_on_ns;	    /* since when the task that runs does so */
