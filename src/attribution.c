@@ -430,13 +430,17 @@ static void bound_before(const struct wait *wait, const struct transit_excess *e
 	*delay = (struct journey_delay){.delay_ns = most_ns, .high_ns = most_ns, .proven_ns = wait->ns[LEAST], .upper = !excess};
 	if (!excess)
 		return; /* it may have come at the very end */
-	delay->upper = of_slow && excess->likely_ns <= most_ns;
-	if (of_slow || excess->likely_ns > most_ns) {
+	if (excess->likely_ns > most_ns) {
 		delay->low_ns = least_of(wait->ns[LEAST], excess->least_ns);
 		return;
 	}
-	delay->delay_ns = excess->likely_ns;
 	delay->low_ns = excess->least_ns;
+	if (of_slow) {
+		delay->upper = true;
+		delay->proven_ns = later(delay->proven_ns, delay->low_ns);
+		return;
+	}
+	delay->delay_ns = excess->likely_ns;
 	if (excess->most_ns < most_ns)
 		delay->high_ns = excess->most_ns;
 }
@@ -463,7 +467,7 @@ static void judge_before(struct attribution *attribution, struct journey *journe
 	if (wait.ns[MOST] < NT_BLOCKED_MIN_NS || !wait.main)
 		return;
 	bound_before(&wait, known ? &excess : NULL, attribution->of_slow, &journey->before);
-	if ((journey->before.upper ? wait.ns[LEAST] : journey->before.delay_ns) < NT_BLOCKED_MIN_NS) {
+	if ((journey->before.upper ? journey->before.proven_ns : journey->before.delay_ns) < NT_BLOCKED_MIN_NS) {
 		journey->before = (struct journey_delay){0};
 		return;
 	}

@@ -249,7 +249,7 @@ const struct render_format *options_format(const struct options *options)
 	return format ? format : &render_text;
 }
 
-bool options_keep_fast(const struct options *options)
+bool options_hold_back_fast(const struct options *options)
 {
 	return options->latency || (options->min_latency_ns && !options->pid);
 }

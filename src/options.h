@@ -85,7 +85,7 @@ const struct render_format *options_format(const struct options *options);
 bool options_prints(const struct options *options);
 
 /* Do fast packets stay in the kernel? With --pid they do not: it learns from every journey. */
-bool options_keep_fast(const struct options *options);
+bool options_hold_back_fast(const struct options *options);
 
 /* The text of --help, made from the option table. Static storage. */
 const char *options_help(void);

@@ -145,7 +145,7 @@ static int begin_output(struct session *session)
 		.traced = {.scope = *session->terms, .count = options->count},
 		.basic = options->basic,
 		.latency = options->latency,
-		.of_slow = options_keep_fast(options),
+		.of_slow = options_hold_back_fast(options),
 		.no_attribution = options->no_attribution,
 		.incident_min_ns = options->incident_min_ns,
 		.announce = announce,

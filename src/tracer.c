@@ -142,7 +142,7 @@ static void freeze_options(struct tracer *tracer, const struct kernel_abilities 
 	rodata->want_task = want_task(options);
 	rodata->want_stack = options->stack;
 	rodata->want_arrival = observe;
-	rodata->want_shelves = options_keep_fast(options);
+	rodata->want_shelves = options_hold_back_fast(options);
 	rodata->want_latency = options->latency;
 	tracer->skel->bss->slow_ns = options->min_latency_ns;
 	rodata->cpu_bits = bits_for(tracer->n_cpus);

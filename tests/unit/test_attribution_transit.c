@@ -95,6 +95,14 @@ static void late_ones_alone(void **state)
 	assert_true(p.journey.before.upper);
 	assert_int_equal(p.journey.before.delay_ns, 300 * MS);
 	assert_in_range(p.journey.before.low_ns, 49 * MS, 50 * MS);
+	/* later than they by more than the CPU is known to have stood still */
+	block(NT_CAUSE_IRQS_OFF, 1, T0 + 400 * MS, T0 + 590 * MS, T0 + 600 * MS);
+	make_received(&p, T0 + 601 * MS, T0 + 350 * MS, T0 + 600 * MS);
+	make_ping(&p, T0 + 601 * MS, 1000000 + 301000);
+	judge(&p);
+	assert_true(p.journey.before.upper);
+	assert_int_equal(p.journey.before.delay_ns, 200 * MS);
+	assert_true(journey_took_ns(&p.journey) >= 149 * MS && journey_took_ns(&p.journey) < 151 * MS);
 	/* as late as the fastest of them, which is late enough to be told */
 	judge_late_ping(&p, 1000000 + 151000);
 	assert_true(p.journey.before.upper);
