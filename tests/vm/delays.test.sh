@@ -118,7 +118,7 @@ fewer_rules() {
 		| select(.cause == "netfilter" and (.delay_ns != $ns or (.text | test("table:long, chain:rules, 5000 rules$") | not)))' "$scratch/chains")"
 	# an emulated CPU may need as long before it comes to the chain
 	equal 'fewer rules: nor is any other time in netfilter longer than it took' '' \
-		"$(jq -c '.others as $others | .rest[] | select([.delay_ns] - $others != [])' "$scratch/chains")"
+		"$(jq -c '.others as $others | .rest[] | select(.delay_ns < 1000000 or [.delay_ns] - $others != [])' "$scratch/chains")"
 }
 
 # ping_of_two ARGUMENT... ADDRESS OTHER: nettrace is asked about ADDRESS alone. An emulated CPU needs several milliseconds for code
@@ -130,8 +130,10 @@ ping_of_two() {
 
 fragments() { ping_of_two 10.7.0.2 10.7.0.3; }
 
+add_other_address() { ip -n b address add 10.7.0.3/24 dev vb && know a va b vb 10.7.0.3; }
+
 late_fragment() {
-	ip -n b address add 10.7.0.3/24 dev vb && know a va b vb 10.7.0.3 || return
+	check 'late fragment: an address for the first ones' add_other_address
 	in_a tc qdisc add dev va root handle 1: prio
 	in_a tc qdisc add dev va parent 1:3 handle 8: netem delay 100ms
 	in_a tc filter add dev va parent 1: protocol ip prio 1 u32 match u16 0 0x1fff at 6 flowid 1:1
@@ -143,9 +145,13 @@ late_fragment() {
 
 fragments6() { ping_of_two -6 fd07::2 fd07::3; }
 
+add_ipv6_addresses() {
+	add_ipv6 a va fd07::1/64 && add_ipv6 b vb fd07::{2,3}/64 && know a va b vb fd07::{2,3} && know b vb a va fd07::1
+}
+
 # The same over IPv6, whose fragments have a header of their own behind the address.
 late_fragment6() {
-	add_ipv6 a va fd07::1/64 && add_ipv6 b vb fd07::{2,3}/64 && know a va b vb fd07::{2,3} && know b vb a va fd07::1 || return
+	check 'late fragment of IPv6: addresses' add_ipv6_addresses
 	in_a tc qdisc add dev va root handle 1: prio
 	in_a tc qdisc add dev va parent 1:3 handle 8: netem delay 100ms
 	in_a tc filter add dev va parent 1: protocol ipv6 prio 1 u32 match u8 44 0xff at 6 match u16 0 0xfff8 at 42 flowid 1:1

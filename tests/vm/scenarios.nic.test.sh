@@ -82,6 +82,9 @@ starved_incident() {
 	blames_only 'ksoftirqd: nothing else is blamed' ksoftirqd_starved long_softirq
 }
 
+# What the hog noted when it was over, of the time since the fault's end.
+hogged_since() { awk -v end="$fault_end" '$2 > end' "$scratch/hogged" | grep .; }
+
 # A fault in SCHED, which comes after NET_RX: one that is pending by then has been served, and what is raised now is left over;
 # but since 6.4 an interrupt's end may have seen to it when the hog comes, and ksoftirqd sleeps: then there is another occasion.
 left_over() {
@@ -89,7 +92,8 @@ left_over() {
 	for _ in 1 2 3 4 5; do
 		inject_fault ksoftirqd softirq 7
 		read -r fault_start fault_end _ <"$scratch/ksoftirqd"
-		read -r hogged_from hogged_to state < <(awk -v end="$fault_end" '$2 > end' "$scratch/hogged")
+		wait_for 5 hogged_since >/dev/null
+		read -r hogged_from hogged_to state < <(hogged_since)
 		if ksoftirqd_holds || [[ $state == R ]]; then return; fi
 	done
 }
