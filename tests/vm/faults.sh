@@ -200,10 +200,12 @@ host_did() {
 }
 
 # not_excused CAUSES: of the incidents in $scratch/culprits, the causes of those that were not there but for what was done on
-# purpose, a word each; only those of CAUSES are asked about. What speaks for the host goes to $scratch/excuses.
+# purpose, a word each; only those of CAUSES are asked about. What speaks for the host goes to $scratch/excuses, and what does
+# not suffice to $scratch/no_excuses.
 not_excused() {
 	local cause cpu from to low host_waited received
 	: >"$scratch/excuses"
+	: >"$scratch/no_excuses"
 	while read -r cause cpu from to low; do
 		if ! grep -qx "$cause" <<<"$1"; then
 			echo "$cause"
@@ -214,6 +216,7 @@ not_excused() {
 		elif host_did "$from" "$to" "$low"; then
 			echo "$cause for $low ns, for $host_waited ns of which the host kept this machine from running" >>"$scratch/excuses"
 		else
+			echo "$cause for $low ns, for $host_waited ns of which the host kept this machine from running" >>"$scratch/no_excuses"
 			echo "$cause"
 		fi
 	done <"$scratch/culprits"
@@ -230,7 +233,7 @@ judge_blame() {
 	real=$(not_excused "$(beyond "$got" "$wanted")" | sort ${4:+"$4"})
 	if ! are_in "$wanted" "$got" || ! are_in "$real" "$wanted"; then
 		not_ok "$name" "wanted: $(paste -sd ' ' <<<"$wanted")" "got:    $(paste -sd ' ' <<<"$got")" \
-			"$(cat "$scratch/excuses")" "$(jq -c 'select(.type == "incident") | [.cause, .cpu, .text, .start_ns, .end_ns, .low_ns]' "$json")"
+			"$(cat "$scratch/excuses" "$scratch/no_excuses")" "$(jq -c 'select(.type == "incident") | [.cause, .cpu, .text, .start_ns, .end_ns, .low_ns]' "$json")"
 	elif [[ -s $scratch/excuses ]]; then
 		skip "$name" "$(paste -sd ';' "$scratch/excuses")"
 	else
