@@ -207,8 +207,7 @@ static int tracer_open(struct tracer *tracer, enum bpf_build build, const struct
 	tracer->skel = bpf_objects_open(tracer->plan->backend == BACKEND_FENTRY, build);
 	if (!tracer->skel)
 		return -errno;
-	if ((options->min_latency_ns || options->latency) &&
-	    bpf_map__set_max_entries(tracer->skel->maps.shelves, NT_SHELVES))
+	if (options_hold_back_fast(options) && bpf_map__set_max_entries(tracer->skel->maps.shelves, NT_SHELVES))
 		return -errno;
 	err = latencies_prepare(tracer, options);
 	return err ? err : rings_prepare(tracer, options->buffer_bytes);
