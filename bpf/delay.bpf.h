@@ -472,7 +472,8 @@ SEC("raw_tp/softirq_exit") int cpu_softirq_exit(u64 *ctx)
 	cpu->queueing = 0;
 	if ((u32)ctx[0] == NET_RX_SOFTIRQ) {
 		note_squeeze(cpu);
-		cpu->all_taken_ns = cpu->raised.ns ? cpu->all_taken_ns : cpu->softirq_start.ns;
+		if (!cpu->raised.ns)
+			cpu->all_taken_ns = cpu->softirq_start.ns;
 		cpu->net_rx_raised_ns = 0;
 		return 0;
 	}
