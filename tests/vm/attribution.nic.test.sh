@@ -144,10 +144,12 @@ behind_work() {
 	blames 'busy with packets: it is nobody' ''
 }
 
+befores() { jq -c 'select(.type == "journey") | [.id, .before]' "$1" | sort; }
+
 # --min-latency counts the time before the stack, too: the kernel keeps back the others.
 late_only() {
 	local pinging
-	start_with_evidence "$json" -p icmp --addr 10.0.2.2 --min-latency 60ms --format jsonl || return
+	start_with_evidence "$json" -p icmp --addr 10.0.2.2 --min-latency 60ms -w "$scratch/late.nettrace" --format jsonl -o "$json" || return
 	taskset -c 0 ping -q -i 0.02 10.0.2.2 >/dev/null &
 	pinging=$!
 	keep_jiffies
@@ -158,6 +160,8 @@ late_only() {
 	equal 'late only: others stay in the kernel' '' \
 		"$(jq -c 'select(.type == "journey" and (.incomplete | not) and (.before.delay_ns // 0) + .total_ns < 60000000) | .icmp' "$json")"
 	check 'late only: late ones are told' jq -se '[.[] | select(.type == "journey" and .before.cause == "long_irq")] | length >= 4' "$json"
+	equal 'late only: a recording says the same' "$(befores "$json")" \
+		"$(befores <("$nettrace" -r "$scratch/late.nettrace" --format jsonl))"
 	check 'late only: what stayed is counted' grep -qE '^nettrace: [1-9][0-9]* packets took less and stayed in the kernel$' "$json.err"
 }
 
