@@ -14,23 +14,13 @@ json=$scratch/trace.jsonl
 observe() {
 	local traffic=$1
 	shift
-	echo 0 >"$scratch/since"
 	start_nettrace "$scratch/out" "$@" --format jsonl -o "$json" || return
 	"$traffic" >"$scratch/traffic" 2>&1 || cat "$scratch/traffic"
 	stop_nettrace
 }
 
-# What comes before is there for the sake of what comes from now on, and takes its time.
-from_now_on() {
-	local up
-	read -r up _ </proc/uptime
-	echo "${up/./}0000000" >"$scratch/since"
-}
-
 # delays CAUSE [MILLISECONDS]: of so many or more: MILLISECONDS STAGE TEXT. An emulated CPU makes short ones of its own.
-# shellcheck disable=SC2016 # jq's variables
-delays() { jq -r --arg cause "$1" --argjson least "${2:-10}" --argjson since "$(cat "$scratch/since")" \
-	'select(.type == "journey" and .start_ns + .total_ns > $since) | .delays[]
+delays() { jq -r --arg cause "$1" --argjson least "${2:-10}" 'select(.type == "journey") | .delays[]
 	| select(.cause == $cause and .delay_ns >= $least * 1e6) | "\(.delay_ns / 1e6 | floor) \(.stage) \(.text)"' "$json"; }
 
 # told NAME CAUSE LEAST MOST PATTERN: exactly one delay (or $count of them) of the cause, of so many milliseconds.
@@ -184,14 +174,21 @@ end_reader() {
 	wait
 }
 
+# It opens where it writes to when it has accepted the connection.
+is_ready() { [[ -e $scratch/read ]]; }
 has_read() { [[ -s $scratch/read ]]; }
 
-# When it has read what it is sent first it waits, as readers do.
-send_late() { (
+# What it is sent first has it wait, as readers do.
+send_one() {
+	wait_for 10 is_ready
+	sleep 0.2
 	echo one
 	wait_for 10 has_read
 	sleep 0.2
-	from_now_on
+}
+
+send_late() { (
+	send_one
 	kill -STOP "$reader"
 	echo two
 	sleep 0.3
@@ -288,10 +285,7 @@ start_hog() {
 
 send_to_hogged() {
 	{
-		echo one
-		wait_for 10 has_read
-		sleep 0.2
-		from_now_on
+		send_one
 		start_hog 300
 		echo two
 		sleep 0.5
